@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+# What only those who work on royong itself need.
+enable_testing()
+
+set(warnings -Wall -Wextra -Wpedantic -Wconversion -Wshadow)
+target_compile_options(royong PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${warnings}>")
+
+# Every public header compiles on its own (target all_verify_interface_header_sets).
+set_target_properties(royong PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+
+# A compiler cache, where there is one. The sloppiness is what it needs to cache precompiled headers.
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(launcher "${CMAKE_COMMAND}" -E env CCACHE_SLOPPINESS=pch_defines,time_macros "${CCACHE}")
+  set_target_properties(royong PROPERTIES CXX_COMPILER_LAUNCHER "${launcher}")
+  set(CMAKE_CXX_COMPILER_LAUNCHER "${launcher}")
+endif()
+
+# An executable of ours: the warnings and the language of the library.
+function(royong_add_executable name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE royong::royong)
+  target_compile_options(${name} PRIVATE ${warnings})
+  set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
+endfunction()
+
+add_subdirectory(tests)
+add_subdirectory(examples)
+add_subdirectory(bench)
+add_subdirectory(fuzz)
