@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief Process: a function that runs in a process of its own; start methods, limits, and who is running.
+ */
+#pragma once
+
+#include <cstddef>     // for std::byte
+#include <cstdint>     // for std::uint64_t
+#include <filesystem>  // for std::filesystem::path
+#include <functional>  // for std::function
+#include <memory>      // for std::shared_ptr
+#include <optional>    // for std::optional
+#include <string>      // for std::string
+#include <tuple>       // for std::apply, std::tuple
+#include <utility>     // for std::forward, std::move
+#include <vector>      // for std::vector
+
+#include <sys/types.h>  // for pid_t
+
+#include "royong/detail/call.hpp"
+#include "royong/detail/config.hpp"
+#include "royong/timeout.hpp"
+
+namespace royong::inline v0 {
+
+class Pool;
+
+/// How a process comes to life.
+enum class StartMethod {
+  fork,        ///< a copy of this process: everything is inherited; unsafe when threads hold locks
+  spawn,       ///< the program started afresh
+  forkserver,  ///< a copy of a small, single-threaded server that was started afresh: the default
+};
+
+/** @brief What a process may use. Everything is opt-in; the default changes nothing.
+ *
+ *  Applied by the process itself before it runs anything of the user's, in the order listed.
+ */
+struct ResourceLimits {
+  std::uint64_t memory = 0;  ///< bytes of private memory (RLIMIT_DATA); allocations beyond throw std::bad_alloc; 0 is no limit
+  int cpu = 0;               ///< seconds of processor time; then SIGXCPU, and SIGKILL a second later; 0 is no limit
+  std::optional<int> nice;   ///< added to the niceness
+  std::vector<int> affinity;           ///< processors it may run on; empty is all of the parent's
+  std::optional<int> oom_score_adj;    ///< -1000 to 1000: who is killed first when the machine's memory ends
+  std::vector<std::filesystem::path> writable_paths;  ///< when not empty: nothing outside can be written (landlock)
+  bool no_network = false;   ///< no sockets but unix ones (seccomp)
+};
+
+/// What `Process` takes before the function.
+struct ProcessOptions {
+  std::string name;                         ///< default: "Process-1", and "Process-1:2" for its second child
+  std::optional<bool> daemon;               ///< ended when its parent ends, not waited for; default: as the current process
+  std::optional<StartMethod> start_method;  ///< default: get_start_method()
+  bool detached = false;                    ///< lives on when its parent dies
+  ResourceLimits limits;
+};
+
+/// The method used where none is named. @see set_start_method
+ROYONG_API StartMethod get_start_method();
+
+/** @brief Fixes the method used where none is named; at most once.
+ *  @throws UsageError it was set or used before, unless `force`
+ */
+ROYONG_API void set_start_method(StartMethod method, bool force = false);
+
+/// All methods, the default one first.
+ROYONG_API std::vector<StartMethod> get_all_start_methods();
+
+namespace detail {
+
+class Child;  // a child under supervision: src/process/child.hpp
+
+/// Everything that `start` needs, in a form that templates do not reach into.
+struct ProcessPlan {
+  ProcessOptions options;
+  std::vector<std::byte> call;              ///< what write_call wrote
+  std::vector<ObjectRef> kept;              ///< handles in the call: held until the process has ended
+  std::function<void()> local;              ///< instead of `call`: runs in a fork of this process
+};
+
+ROYONG_API void set_forkserver_preload(std::vector<std::byte> call);
+
+template <class F, class... Args>
+ProcessPlan plan_call(ProcessOptions options, const F& f, Args&&... args) {
+  Writer writer(Transit::argument);
+  write_call(writer, f, std::forward<Args>(args)...);
+  const auto bytes = writer.bytes();
+  return {std::move(options), {bytes.begin(), bytes.end()}, writer.take_kept(), {}};
+}
+
+}  // namespace detail
+
+/** @brief Somebody else's process, or one's own, seen from outside. Copyable; owns nothing.
+ *
+ *  **Threads and processes.** Thread-safe. Not transferable.
+ */
+class ROYONG_API ProcessView {
+ public:
+  const std::string& name() const noexcept { return name_; }
+  pid_t pid() const noexcept { return pid_; }
+  bool is_alive() const;
+  /// Waits for the end. @return whether it has ended. @throws UsageError this is the current process
+  bool join(Timeout timeout = forever) const;
+  /// Sends SIGTERM; nothing happens when it has ended.
+  void terminate() const;
+  /// Sends SIGKILL; nothing happens when it has ended.
+  void kill() const;
+  /// A descriptor that poll() shows readable when the process has ended. It belongs to the view and its copies.
+  int sentinel() const;
+
+ private:
+  friend struct ViewAccess;
+  struct State;
+  ProcessView(std::string name, pid_t pid, std::shared_ptr<State> state)
+      : name_(std::move(name)), pid_(pid), state_(std::move(state)) {}
+  std::string name_;
+  pid_t pid_;
+  std::shared_ptr<State> state_;
+};
+
+/** @brief A function with its arguments, to be run in a process of its own. Move-only.
+ *
+ *  The callable and the arguments are turned into bytes by the constructor (what cannot cross does not compile); the function's
+ *  result is dropped. An exception that escapes prints `Process NAME:` and its traceback to
+ *  stderr and makes the exit code 1.
+ *
+ *  The destructor joins; a daemon is terminated, then joined.
+ *
+ *  **Errors.** Every member throws `UsageError` after `close()` (but name, close), and in any process but the one that made it.
+ *
+ *  **Threads.** One object is used by one thread at a time; join, is_alive, exitcode, terminate, kill, interrupt and sentinel may be called
+ *  by several at once. A process started by a thread lives on after that thread.
+ *
+ *  **If the peer dies.** When the process dies, by whatever, `join` returns and everything it held is released or
+ *  repaired; when this process dies, the process is killed by the kernel, unless `detached`.
+ *
+ *  Example: examples/hello.cpp, examples/exit_codes.cpp
+ */
+class ROYONG_API Process {
+ public:
+  template <class F, class... Args>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, ProcessOptions> &&
+             !std::is_same_v<std::remove_cvref_t<F>, Process> &&
+             !std::is_same_v<std::remove_cvref_t<F>, detail::ProcessPlan>)
+  explicit Process(F f, Args&&... args)
+      : Process(detail::plan_call({}, f, std::forward<Args>(args)...)) {}
+
+  template <class F, class... Args>
+  explicit Process(ProcessOptions options, F f, Args&&... args)
+      : Process(detail::plan_call(std::move(options), f, std::forward<Args>(args)...)) {}
+
+  /// From a plan: what contexts use. @throws UsageError a limit is out of range
+  explicit Process(detail::ProcessPlan plan);
+
+  Process(Process&& other) noexcept;
+  Process& operator=(Process&& other) noexcept;
+  ~Process();
+
+  /** @brief Starts the process; returns when it exists and has a pid.
+   *  @throws UsageError         started before; no `init`
+   *  @throws std::system_error  the system refuses (EAGAIN, ENOMEM, EMFILE): nothing half-started is left
+   *  @throws ArenaFull          the arguments do not fit the quota
+   */
+  void start();
+
+  /** @brief Waits until the process has ended, or the time is over.
+   *  @return whether it has ended. May be repeated.
+   *  @throws UsageError before start
+   */
+  bool join(Timeout timeout = forever);
+
+  /// Whether it was started and has not ended.
+  bool is_alive() const;
+
+  /** @brief How it ended: 0 to 255, or -N for signal N. Nothing while it runs, before it starts, and where another part of the
+   *         program took the status away (`wait(-1)`) and the kernel is older than 6.15.
+   */
+  std::optional<int> exitcode() const;
+
+  void interrupt();  ///< Sends SIGINT: ends the process (-2) unless it handles it. @throws UsageError before start
+  void terminate();  ///< Sends SIGTERM. @throws UsageError before start
+  void kill();       ///< Sends SIGKILL. @throws UsageError before start
+
+  /// Lets go of an ended or never started process. Repeatable. @throws UsageError it still runs
+  void close();
+
+  const std::string& name() const noexcept;
+  void set_name(std::string name);  ///< @throws UsageError after start
+  bool daemon() const;
+  void set_daemon(bool daemon);     ///< @throws UsageError after start
+  std::optional<pid_t> pid() const; ///< nothing before start
+  /// A descriptor that poll() shows readable when the process has ended; valid until close. @throws UsageError before start
+  int sentinel() const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// This process.
+ROYONG_API ProcessView current_process();
+/// The process that started this one; nothing in the program that the user started.
+ROYONG_API std::optional<ProcessView> parent_process();
+/// The living processes that this one started, pool workers included; the forkserver is not among them.
+ROYONG_API std::vector<ProcessView> active_children();
+/// Processors that this process may use: its affinity and its control group's quota (rounded up), at least 1.
+ROYONG_API int cpu_count();
+
+/** @brief Runs `f` once in the forkserver before it makes the first process: what it loads, every later process has.
+ *
+ *  @param f a transferable callable without arguments. If it throws, the log gets a warning and the server goes on.
+ *  @throws UsageError the forkserver runs already
+ */
+template <class F>
+void set_forkserver_preload(F f) {
+  detail::Writer writer(detail::Transit::argument);
+  detail::write_call(writer, f);
+  const auto bytes = writer.bytes();
+  detail::set_forkserver_preload({bytes.begin(), bytes.end()});
+}
+
+/// A start method made into a factory: `get_context(StartMethod::spawn).process(f, 1)`.
+class Context {
+ public:
+  explicit Context(StartMethod method) noexcept : method_(method) {}
+  StartMethod start_method() const noexcept { return method_; }
+
+  template <class F, class... Args>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, ProcessOptions>)
+  Process process(F f, Args&&... args) const {
+    return process(ProcessOptions{}, std::move(f), std::forward<Args>(args)...);
+  }
+  template <class F, class... Args>
+  Process process(ProcessOptions options, F f, Args&&... args) const {
+    options.start_method = method_;
+    return Process(std::move(options), std::move(f), std::forward<Args>(args)...);
+  }
+  /// A pool whose workers start by this method; the arguments are Pool's. Needs <royong/pool.hpp>.
+  template <class Options, class P = Pool>
+  P pool(int processes, Options options) const {
+    options.start_method = method_;
+    return P(processes, std::move(options));
+  }
+  template <class P = Pool>
+  P pool(int processes = 0) const {
+    return pool<typename P::Options, P>(processes, {});
+  }
+
+ private:
+  StartMethod method_;
+};
+
+inline Context get_context(StartMethod method) { return Context(method); }
+
+/** @brief Starts processes by fork, where nothing has to travel: any callable will do, capturing lambdas too.
+ *
+ *  The child has a copy of everything, but of this process's threads only the one that called `start`.
+ */
+class ForkContext {
+ public:
+  template <class F, class... Args>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, ProcessOptions>)
+  Process process(F&& f, Args&&... args) const {
+    return process(ProcessOptions{}, std::forward<F>(f), std::forward<Args>(args)...);
+  }
+  template <class F, class... Args>
+  Process process(ProcessOptions options, F&& f, Args&&... args) const {
+    options.start_method = StartMethod::fork;
+    // shared: std::function wants copyable, callables and arguments may be move-only; it runs once.
+    auto state = std::make_shared<std::tuple<std::decay_t<F>, std::decay_t<Args>...>>(
+        std::forward<F>(f), std::forward<Args>(args)...);
+    auto run = [state] {
+      std::apply([](auto& callable, auto&... a) { (void)std::move(callable)(std::move(a)...); },
+                 *state);
+    };
+    return Process(detail::ProcessPlan{std::move(options), {}, {}, std::move(run)});
+  }
+};
+
+inline ForkContext fork_context() { return {}; }
+
+}  // namespace royong::inline v0

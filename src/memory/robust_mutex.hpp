@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief The short inner lock: a robust, process-shared pthread mutex and its guard.
+ *
+ *  Held for a few dozen instructions, never while waiting or calling the user. States below it are one-word commits, so an owner's
+ *  death needs a look at `owner_died()` only where a derived field must be recomputed.
+ */
+#pragma once
+
+#include <pthread.h>
+
+namespace royong::inline v0::memory {
+
+/// Initialises in place, once in the memory's life. @throws std::system_error
+void init_robust(pthread_mutex_t& mutex);
+
+/// Locks; after EOWNERDEAD marks the mutex consistent and remembers that it happened.
+class RobustGuard {
+ public:
+  explicit RobustGuard(pthread_mutex_t& mutex);
+  ~RobustGuard();
+  RobustGuard(const RobustGuard&) = delete;
+  RobustGuard& operator=(const RobustGuard&) = delete;
+  bool owner_died() const noexcept { return owner_died_; }
+
+ private:
+  pthread_mutex_t& mutex_;
+  bool owner_died_ = false;
+};
+
+}  // namespace royong::inline v0::memory
