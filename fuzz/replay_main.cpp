@@ -48,7 +48,9 @@ class Mutator {
       switch (below(4)) {
         case 0: bytes[at] = random_byte(); break;
         case 1: bytes[at] = static_cast<std::uint8_t>(bytes[at] ^ (1U << below(8))); break;
-        case 2: bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), below(16), random_byte()); break;
+        case 2:
+          bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at), below(16), random_byte());
+          break;
         default: bytes.resize(at); break;
       }
     }
