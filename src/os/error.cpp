@@ -25,18 +25,18 @@ void write_line(std::string_view message) noexcept {
 
 std::atomic<ErrorReporter> reporter_{write_line};
 
-std::string cannot(std::string_view verb, std::string_view object) {
-  return std::string("cannot ").append(verb).append(" ").append(object);
+std::string joined(std::string_view cannot_verb, std::string_view object) {
+  return std::string(cannot_verb).append(" ").append(object);
 }
 
 }  // namespace
 
-void throw_error(int code, std::string_view verb, std::string_view object) {
-  throw std::system_error(code, std::generic_category(), cannot(verb, object));
+void throw_error(int code, std::string_view cannot_verb, std::string_view object) {
+  throw std::system_error(code, std::generic_category(), joined(cannot_verb, object));
 }
 
-void throw_errno(std::string_view verb, std::string_view object) {
-  throw_error(errno, verb, object);
+void throw_errno(std::string_view cannot_verb, std::string_view object) {
+  throw_error(errno, cannot_verb, object);
 }
 
 void set_error_reporter(ErrorReporter reporter) noexcept {
@@ -45,10 +45,10 @@ void set_error_reporter(ErrorReporter reporter) noexcept {
 
 void report_error(std::string_view message) noexcept { reporter_.load()(message); }
 
-void report_errno(std::string_view verb, std::string_view object) noexcept {
+void report_errno(std::string_view cannot_verb, std::string_view object) noexcept {
   const int code = errno;
   try {
-    report_error(cannot(verb, object) + ": " + std::generic_category().message(code));
+    report_error(joined(cannot_verb, object) + ": " + std::generic_category().message(code));
   } catch (const std::exception&) {
     report_error("cannot report an error: out of memory");
   }

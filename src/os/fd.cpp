@@ -24,24 +24,25 @@ struct CloseDirectory {
 void Fd::reset(int fd) noexcept {
   const int old = std::exchange(fd_, fd);
   if (old < 0 || sys().close(old) == 0 || errno == EINTR) return;
-  report_errno("close", "a descriptor");
+  report_errno("cannot close", "a descriptor");
 }
 
 Fd duplicate(int fd) {
   Fd copy(sys().fcntl(fd, F_DUPFD_CLOEXEC, 0));
-  if (!copy) throw_errno("duplicate", "descriptor " + std::to_string(fd));
+  if (!copy) throw_errno("cannot duplicate", "descriptor " + std::to_string(fd));
   return copy;
 }
 
 void set_close_on_exec(int fd, bool on) {
   if (sys().fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) == -1) {
-    throw_errno("change the flags of", "descriptor " + std::to_string(fd));
+    throw_errno("cannot change the flags of", "descriptor " + std::to_string(fd));
   }
 }
 
 void close_range(unsigned first, unsigned last) noexcept {
   if (sys().close_range(first, last, 0) == 0) return;
-  // Before Linux 5.9, and under valgrind: what the kernel lists, or everything up to the limit where it lists nothing.
+  // Before Linux 5.9, and under valgrind: what the kernel lists, or everything up to the limit
+  // where it lists nothing.
   if (const std::unique_ptr<DIR, CloseDirectory> open{::opendir("/proc/self/fd")}) {
     const auto own = static_cast<unsigned>(::dirfd(open.get()));
     while (const dirent* entry = ::readdir(open.get())) {

@@ -10,8 +10,8 @@ namespace royong::inline v0::os {
 
 /** @brief Owns one descriptor; move-only.
  *
- *  Closing is never repeated after EINTR: on Linux the descriptor is gone by then, and its number may already
- *  belong to another thread. A failed close is reported, never thrown.
+ *  Closing is never repeated after EINTR: on Linux the descriptor is gone by then, and its number
+ * may already belong to another thread. A failed close is reported, never thrown.
  */
 class Fd {
  public:

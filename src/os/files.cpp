@@ -88,7 +88,7 @@ std::string find_program_id() {
   if (!id.empty()) return id;
   struct stat status{};
   const std::string path = self_executable();
-  if (sys().stat(path.c_str(), &status) == -1) throw_errno("look at", path);
+  if (sys().stat(path.c_str(), &status) == -1) throw_errno("cannot look at", path);
   std::array<char, 120> text{};
   std::snprintf(text.data(), text.size(), "file-%jx-%jx-%jx-%jx.%lx",
                 static_cast<std::uintmax_t>(status.st_dev),
@@ -103,31 +103,31 @@ std::string find_program_id() {
 
 std::string read_file(const std::string& path, std::size_t limit) {
   const Fd fd(retry([&] { return sys().open(path.c_str(), O_RDONLY | O_CLOEXEC); }));
-  if (!fd) throw_errno("open", path);
+  if (!fd) throw_errno("cannot open", path);
   std::string text;
   std::array<char, 4096> buffer;
   for (;;) {
     const ssize_t got = retry([&] { return sys().read(fd.get(), buffer.data(), buffer.size()); });
-    if (got == -1) throw_errno("read", path);
+    if (got == -1) throw_errno("cannot read", path);
     if (got == 0) return text;
     text.append(buffer.data(), static_cast<std::size_t>(got));
-    if (text.size() > limit) throw_error(EFBIG, "read", path);
+    if (text.size() > limit) throw_error(EFBIG, "cannot read", path);
   }
 }
 
 void write_file(const std::string& path, const std::string& text) {
   const Fd fd(retry([&] { return sys().open(path.c_str(), O_WRONLY | O_CLOEXEC); }));
-  if (!fd) throw_errno("open", path);
+  if (!fd) throw_errno("cannot open", path);
   const ssize_t written = retry([&] { return sys().write(fd.get(), text.data(), text.size()); });
-  if (written == -1) throw_errno("write", path);
-  if (static_cast<std::size_t>(written) != text.size()) throw_error(EIO, "write", path);
+  if (written == -1) throw_errno("cannot write", path);
+  if (static_cast<std::size_t>(written) != text.size()) throw_error(EIO, "cannot write", path);
 }
 
 std::string read_link(const std::string& path) {
   std::string target(256, '\0');
   for (;;) {
     const ssize_t size = sys().readlink(path.c_str(), target.data(), target.size());
-    if (size == -1) throw_errno("read the link", path);
+    if (size == -1) throw_errno("cannot read the link", path);
     if (static_cast<std::size_t>(size) < target.size()) {
       target.resize(static_cast<std::size_t>(size));
       return target;

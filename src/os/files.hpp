@@ -11,7 +11,8 @@ struct dl_phdr_info;
 
 namespace royong::inline v0::os {
 
-/// The whole file, at most `limit` bytes (files in /proc do not know their size). @throws std::system_error
+/// The whole file, at most `limit` bytes (files in /proc do not know their size). @throws
+/// std::system_error
 std::string read_file(const std::string& path, std::size_t limit = std::size_t{1} << 20);
 
 /// @throws std::system_error
@@ -22,15 +23,16 @@ std::string read_link(const std::string& path);
 
 /** @brief A path whose exec starts this program again.
  *
- *  Normally /proc/self/exe, which survives deletion of the file. Under valgrind or `ld.so ./program` that names the tool: then
- *  the file that the main module is mapped from.
+ *  Normally /proc/self/exe, which survives deletion of the file. Under valgrind or `ld.so
+ * ./program` that names the tool: then the file that the main module is mapped from.
  */
 std::string self_executable();
 
 /// The build-id of a loaded module in hexadecimal; empty where the linker wrote none.
 std::string build_id(const dl_phdr_info& module);
 
-/// What identifies this program: its build-id, or device, inode, size and time of its file where it has none.
+/// What identifies this program: its build-id, or device, inode, size and time of its file where it
+/// has none.
 const std::string& program_id();
 
 }  // namespace royong::inline v0::os

@@ -40,7 +40,7 @@ FutexWait futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, D
     case EAGAIN: return FutexWait::changed;
     case EINTR: return FutexWait::interrupted;
     case ETIMEDOUT: return FutexWait::timed_out;
-    default: throw_errno("wait on", "a futex");
+    default: throw_errno("cannot wait on", "a futex");
   }
 }
 
@@ -48,7 +48,7 @@ int futex_wake(std::atomic<std::uint32_t>& word, int count) noexcept {
   const long woken =
       sys().futex(raw(word), FUTEX_WAKE, static_cast<std::uint32_t>(count), nullptr, 0);
   if (woken >= 0) return static_cast<int>(woken);
-  report_errno("wake", "the sleepers of a futex");
+  report_errno("cannot wake", "the sleepers of a futex");
   return 0;
 }
 

@@ -19,7 +19,8 @@ enum class FutexWait {
   timed_out,    ///< the deadline passed
 };
 
-/// Sleeps while `word == expected`. Absolute, on the monotonic clock, so that a repeated wait does not prolong the time.
+/// Sleeps while `word == expected`. Absolute, on the monotonic clock, so that a repeated wait does
+/// not prolong the time.
 FutexWait futex_wait(std::atomic<std::uint32_t>& word, std::uint32_t expected, Deadline deadline);
 
 /// Wakes up to `count` sleepers and returns how many.

@@ -24,7 +24,7 @@ constexpr int most_cpus = 1 << 16;
 
 CpuSet allocate_cpu_set(int cpus) {
   CpuSet set(CPU_ALLOC(static_cast<std::size_t>(cpus)));
-  if (!set) throw_error(ENOMEM, "allocate", "a set of processors");
+  if (!set) throw_error(ENOMEM, "cannot allocate", "a set of processors");
   CPU_ZERO_S(CPU_ALLOC_SIZE(cpus), set.get());
   return set;
 }
@@ -52,8 +52,9 @@ bool lists(std::string_view controllers, std::string_view name) {
   return false;
 }
 
-// Calls `look(folder, is_v2)` for this process's group of the controller and each of its ancestors. In a container the path that
-// the kernel names may lie outside what is mounted; the walk up ends at the mount, which is the container's own group.
+// Calls `look(folder, is_v2)` for this process's group of the controller and each of its ancestors.
+// In a container the path that the kernel names may lie outside what is mounted; the walk up ends
+// at the mount, which is the container's own group.
 template <class Look>
 void for_each_group(const std::string& root, std::string_view controller, Look look) {
   std::istringstream groups(read_or_empty(root + "/proc/self/cgroup"));
@@ -84,20 +85,21 @@ void tighten(std::optional<T>& limit, T value) {
 
 rlimit get_limit(int resource) {
   rlimit limit{};
-  if (sys().getrlimit(resource, &limit) == -1) throw_errno("read", "a resource limit");
+  if (sys().getrlimit(resource, &limit) == -1) throw_errno("cannot read", "a resource limit");
   return limit;
 }
 
-void set_limit(int resource, const rlimit& limit) {
-  if (sys().setrlimit(resource, &limit) == -1) throw_errno("set", "a resource limit");
+void set_limit(int resource, rlim_t soft, rlim_t hard) {
+  const rlimit limit{soft, hard};
+  if (sys().setrlimit(resource, &limit) == -1) throw_errno("cannot set", "a resource limit");
 }
 
-std::vector<int> affinity(pid_t pid) {
+std::vector<int> affinity() {
   // EINVAL: the kernel knows more processors than the set has room for.
   for (int cpus = CPU_SETSIZE; cpus <= most_cpus; cpus *= 2) {
     const CpuSet set = allocate_cpu_set(cpus);
     const std::size_t size = CPU_ALLOC_SIZE(cpus);
-    if (sys().sched_getaffinity(pid, size, set.get()) == -1) {
+    if (sys().sched_getaffinity(0, size, set.get()) == -1) {
       if (errno == EINVAL) continue;
       break;
     }
@@ -107,25 +109,28 @@ std::vector<int> affinity(pid_t pid) {
     }
     return result;
   }
-  throw_errno("read", "the processors of process " + std::to_string(pid));
+  throw_errno("cannot read", "the processors of this thread");
 }
 
-void set_affinity(pid_t pid, const std::vector<int>& cpus) {
-  const std::string object = "the processors of process " + std::to_string(pid);
+void set_affinity(const std::vector<int>& cpus) {
+  constexpr std::string_view object = "the processors of this thread";
   int most = CPU_SETSIZE - 1;
   for (const int cpu : cpus) {
-    if (cpu < 0 || cpu >= most_cpus) throw_error(EINVAL, "set", object);
+    if (cpu < 0 || cpu >= most_cpus) throw_error(EINVAL, "cannot set", object);
     most = std::max(most, cpu);
   }
   const CpuSet set = allocate_cpu_set(most + 1);
   const std::size_t size = CPU_ALLOC_SIZE(most + 1);
   for (const int cpu : cpus) CPU_SET_S(static_cast<std::size_t>(cpu), size, set.get());
-  if (sys().sched_setaffinity(pid, size, set.get()) == -1) throw_errno("set", object);
+  if (sys().sched_setaffinity(0, size, set.get()) == -1) throw_errno("cannot set", object);
 }
 
-void set_nice(int value) {
-  if (sys().setpriority(PRIO_PROCESS, 0, value) == -1) {
-    throw_errno("set", "the nice value " + std::to_string(value));
+void add_niceness(int difference) {
+  errno = 0;  // -1 is a valid answer
+  const int now = sys().getpriority(PRIO_PROCESS, 0);
+  if (errno != 0) throw_errno("cannot read", "the nice value");
+  if (sys().setpriority(PRIO_PROCESS, 0, now + difference) == -1) {
+    throw_errno("cannot set", "the nice value " + std::to_string(now + difference));
   }
 }
 
@@ -171,7 +176,7 @@ std::uint64_t total_memory(const std::string& root) {
     std::uint64_t kilobytes = 0;
     if (name == "MemTotal:" && lines >> kilobytes) return kilobytes << 10;
   }
-  throw_error(EINVAL, "find MemTotal in", path);
+  throw_error(EINVAL, "cannot find MemTotal in", path);
 }
 
 }  // namespace royong::inline v0::os

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @file
- *  @brief What this process may use: resource limits, processors, memory; its own and its control group's.
+ *  @brief What this process may use: resource limits, processors, memory; its own and its control
+ * group's.
  */
 #pragma once
 
@@ -16,19 +17,22 @@ namespace royong::inline v0::os {
 
 /// @param resource RLIMIT_... @throws std::system_error
 rlimit get_limit(int resource);
-void set_limit(int resource, const rlimit& limit);
+void set_limit(int resource, rlim_t soft, rlim_t hard);
 
-/// The processors that `pid` (0: the calling thread) may run on. @throws std::system_error
-std::vector<int> affinity(pid_t pid = 0);
-void set_affinity(pid_t pid, const std::vector<int>& cpus);
+/// The processors that the calling thread may run on. @throws std::system_error
+std::vector<int> affinity();
+void set_affinity(const std::vector<int>& cpus);
 
+/// Lowers the priority by `difference` (raises it, where that is allowed, by a negative one).
 /// @throws std::system_error
-void set_nice(int value);
-/// Makes the kernel's out-of-memory killer prefer (up to 1000) or avoid (down to -1000) this process.
+void add_niceness(int difference);
+/// Makes the kernel's out-of-memory killer prefer (up to 1000) or avoid (down to -1000) this
+/// process.
 void set_oom_score_adj(int value);
 
 /** @name The control group's limits
- *  Version 2 and version 1, the tightest of the group and its ancestors; nothing where there is no limit or none can be read.
+ *  Version 2 and version 1, the tightest of the group and its ancestors; nothing where there is no
+ * limit or none can be read.
  *  @param root a folder that stands for "/" in tests
  */
 ///@{

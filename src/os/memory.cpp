@@ -28,24 +28,25 @@ Fd create_memfd(const char* name) {
   constexpr unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
   Fd fd(sys().memfd_create(name, flags | MFD_NOEXEC_SEAL));
   if (!fd && errno == EINVAL) fd.reset(sys().memfd_create(name, flags));
-  if (!fd) throw_errno("create", std::string("a memory file named ") + name);
+  if (!fd) throw_errno("cannot create", std::string("a memory file named ") + name);
   return fd;
 }
 
 void resize(int fd, std::uint64_t bytes) {
   if (retry([&] { return sys().ftruncate(fd, static_cast<off_t>(bytes)); }) == -1) {
-    throw_errno("make", memory_file(bytes));
+    throw_errno("cannot make", memory_file(bytes));
   }
 }
 
 std::uint64_t file_size(int fd) {
   struct stat status{};
-  if (sys().fstat(fd, &status) == -1) throw_errno("look at", "descriptor " + std::to_string(fd));
+  if (sys().fstat(fd, &status) == -1)
+    throw_errno("cannot look at", "descriptor " + std::to_string(fd));
   return static_cast<std::uint64_t>(status.st_size);
 }
 
 void seal_size(int fd) {
-  if (sys().fcntl(fd, F_ADD_SEALS, size_seals) == -1) throw_errno("seal", "a memory file");
+  if (sys().fcntl(fd, F_ADD_SEALS, size_seals) == -1) throw_errno("cannot seal", "a memory file");
 }
 
 bool size_is_sealed(int fd) noexcept {
@@ -55,12 +56,12 @@ bool size_is_sealed(int fd) noexcept {
 
 std::byte* map_shared(int fd, std::uint64_t bytes) {
   void* where = sys().mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (where == MAP_FAILED) throw_errno("map", memory_file(bytes));
+  if (where == MAP_FAILED) throw_errno("cannot map", memory_file(bytes));
   return static_cast<std::byte*>(where);
 }
 
 void unmap(std::byte* where, std::uint64_t bytes) noexcept {
-  if (sys().munmap(where, bytes) == -1) report_errno("unmap", "a memory file");
+  if (sys().munmap(where, bytes) == -1) report_errno("cannot unmap", "a memory file");
 }
 
 bool advise(std::byte* where, std::uint64_t bytes, int advice) noexcept {
@@ -81,7 +82,7 @@ bool read_at(int fd, void* out, std::size_t bytes, std::uint64_t offset) {
       return sys().pread(fd, static_cast<std::byte*>(out) + done, bytes - done,
                          static_cast<off_t>(offset + done));
     });
-    if (got == -1) throw_errno("read", "descriptor " + std::to_string(fd));
+    if (got == -1) throw_errno("cannot read", "descriptor " + std::to_string(fd));
     if (got == 0) return false;
     done += static_cast<std::size_t>(got);
   }

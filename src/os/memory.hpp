@@ -11,11 +11,13 @@
 
 namespace royong::inline v0::os {
 
-/// A memory file, close-on-exec, that may be sealed and (where the kernel knows how, since 6.3) never be executed.
+/// A memory file, close-on-exec, that may be sealed and (where the kernel knows how, since 6.3)
+/// never be executed.
 /// @throws std::system_error
 Fd create_memfd(const char* name);
 
-/// @throws std::system_error. The caller has looked at RLIMIT_FSIZE: beyond it the kernel kills with SIGXFSZ
+/// @throws std::system_error. The caller has looked at RLIMIT_FSIZE: beyond it the kernel kills
+/// with SIGXFSZ
 void resize(int fd, std::uint64_t bytes);
 std::uint64_t file_size(int fd);
 
@@ -30,7 +32,8 @@ void unmap(std::byte* where, std::uint64_t bytes) noexcept;
 /// A hint: false where the kernel does not take it.
 bool advise(std::byte* where, std::uint64_t bytes, int advice) noexcept;
 
-/// Gives the memory of a range back to the system; it reads as zero afterwards. False where the kernel refuses.
+/// Gives the memory of a range back to the system; it reads as zero afterwards. False where the
+/// kernel refuses.
 bool punch_hole(int fd, std::uint64_t offset, std::uint64_t bytes) noexcept;
 
 /// Reads exactly `bytes` at `offset`; false at the end of the file. @throws std::system_error

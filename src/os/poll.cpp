@@ -33,12 +33,12 @@ int poll(std::span<pollfd> fds, Deadline deadline) {
     const int ready =
         sys().ppoll(fds.data(), fds.size(), deadline == Deadline::max() ? nullptr : &time, nullptr);
     if (ready >= 0) return ready;
-    if (errno != EINTR) throw_errno("poll", std::to_string(fds.size()) + " descriptors");
+    if (errno != EINTR) throw_errno("cannot poll", std::to_string(fds.size()) + " descriptors");
   }
 }
 
 Epoll::Epoll() : fd_(sys().epoll_create1(EPOLL_CLOEXEC)) {
-  if (!fd_) throw_errno("create", "an epoll instance");
+  if (!fd_) throw_errno("cannot create", "an epoll instance");
 }
 
 void Epoll::control(int operation, int fd, std::uint32_t events, std::uint64_t data) {
@@ -46,7 +46,7 @@ void Epoll::control(int operation, int fd, std::uint32_t events, std::uint64_t d
   event.events = events;
   event.data.u64 = data;
   if (sys().epoll_ctl(fd_.get(), operation, fd, &event) == -1) {
-    throw_errno(operation == EPOLL_CTL_DEL ? "stop watching" : "watch",
+    throw_errno(operation == EPOLL_CTL_DEL ? "cannot stop watching" : "cannot watch",
                 "descriptor " + std::to_string(fd));
   }
 }
@@ -72,19 +72,19 @@ std::span<epoll_event> Epoll::wait(std::span<epoll_event> events, Deadline deadl
     const int ready =
         sys().epoll_wait(fd_.get(), events.data(), static_cast<int>(events.size()), time);
     if (ready >= 0) return events.first(static_cast<std::size_t>(ready));
-    if (errno != EINTR) throw_errno("wait for", "an epoll instance");
+    if (errno != EINTR) throw_errno("cannot wait for", "an epoll instance");
   }
 }
 
 EventFd::EventFd() : fd_(sys().eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  if (!fd_) throw_errno("create", "an event descriptor");
+  if (!fd_) throw_errno("cannot create", "an event descriptor");
 }
 
 void EventFd::signal() noexcept {
   const std::uint64_t one = 1;
   // EAGAIN: the counter is at its limit, so it is readable.
   if (retry([&] { return sys().write(fd_.get(), &one, sizeof one); }) == -1 && errno != EAGAIN) {
-    report_errno("signal", "an event descriptor");
+    report_errno("cannot signal", "an event descriptor");
   }
 }
 

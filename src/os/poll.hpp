@@ -16,13 +16,14 @@
 
 namespace royong::inline v0::os {
 
-/// Waits until one of `fds` is ready. @return how many are; 0: the deadline passed (`Deadline::min()` only looks)
+/// Waits until one of `fds` is ready. @return how many are; 0: the deadline passed
+/// (`Deadline::min()` only looks)
 int poll(std::span<pollfd> fds, Deadline deadline);
 
 /** @brief An epoll instance; `data` is the caller's key of an entry.
  *
- *  Remove an entry before its descriptor is closed: a copy inherited by another process would keep the entry alive. Hence the key should
- *  never be the descriptor's number.
+ *  Remove an entry before its descriptor is closed: a copy inherited by another process would keep
+ * the entry alive. Hence the key should never be the descriptor's number.
  */
 class Epoll {
  public:

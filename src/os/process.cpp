@@ -19,7 +19,8 @@ namespace {
 
 constexpr int pidfd_type = 3;  // P_PIDFD, Linux 5.4; an enumerator that older headers lack
 
-// PIDFD_GET_INFO (Linux 6.13) in its first form, and the bit (6.15) that says the exit status is filled in.
+// PIDFD_GET_INFO (Linux 6.13) in its first form, and the bit (6.15) that says the exit status is
+// filled in.
 struct PidfdInfo {
   std::uint64_t mask;
   std::uint64_t cgroup;
@@ -41,11 +42,12 @@ ExitStatus forgotten_status(int pidfd) {
   return {code_of(info.exit_status)};
 }
 
-// Somebody else reaped it (SIGCHLD ignored, or a wait for any child), or it is no child of ours: only the pidfd still tells whether it ended.
+// Somebody else reaped it (SIGCHLD ignored, or a wait for any child), or it is no child of ours:
+// only the pidfd still tells whether it ended.
 std::optional<ExitStatus> status_of_stranger(int pidfd, pid_t pid, Wait wait) {
   if (pidfd < 0) {
     if (sys().kill(pid, 0) == -1) return ExitStatus{};
-    throw_error(ECHILD, "wait for", "process " + std::to_string(pid));
+    throw_error(ECHILD, "cannot wait for", "process " + std::to_string(pid));
   }
   pollfd ended{pidfd, POLLIN, 0};
   const Deadline deadline = wait == Wait::poll ? Deadline::min() : Deadline::max();
@@ -79,7 +81,8 @@ class SpawnPlan {
     check(::posix_spawnattr_setflags(&attributes_, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
   }
 
-  // Closes by number, not by a list of what is open now: another thread may open more before the child is born.
+  // Closes by number, not by a list of what is open now: another thread may open more before the
+  // child is born.
   void keep_only(std::vector<int> keep) {
     std::sort(keep.begin(), keep.end());
     int next = STDERR_FILENO + 1;
@@ -97,7 +100,7 @@ class SpawnPlan {
 
  private:
   static void check(int error) {
-    if (error != 0) throw_error(error, "prepare", "the start of a process");
+    if (error != 0) throw_error(error, "cannot prepare", "the start of a process");
   }
   posix_spawn_file_actions_t actions_;
   posix_spawnattr_t attributes_;
@@ -105,9 +108,9 @@ class SpawnPlan {
 
 }  // namespace
 
-Fd open_pidfd(pid_t pid) {
+Fd pidfd_open(pid_t pid) {
   Fd fd(sys().pidfd_open(pid, 0));
-  if (!fd) throw_errno("open", "a descriptor of process " + std::to_string(pid));
+  if (!fd) throw_errno("cannot open", "a descriptor of process " + std::to_string(pid));
   return fd;
 }
 
@@ -116,7 +119,8 @@ bool send_signal(int pidfd, pid_t pid, int signal) {
   if (result == -1 && (pidfd < 0 || errno == ENOSYS)) result = sys().kill(pid, signal);
   if (result == 0) return true;
   if (errno == ESRCH) return false;
-  throw_errno("send signal " + std::to_string(signal) + " to", "process " + std::to_string(pid));
+  throw_errno("cannot send signal " + std::to_string(signal) + " to",
+              "process " + std::to_string(pid));
 }
 
 std::optional<ExitStatus> wait_child(int pidfd, pid_t pid, Wait wait) {
@@ -132,7 +136,7 @@ std::optional<ExitStatus> wait_child(int pidfd, pid_t pid, Wait wait) {
   }
   if (result == -1) {
     if (errno == ECHILD) return status_of_stranger(pidfd, pid, wait);
-    throw_errno("wait for", "process " + std::to_string(pid));
+    throw_errno("cannot wait for", "process " + std::to_string(pid));
   }
   if (info.si_pid == 0) return {};
   return ExitStatus{info.si_code == CLD_EXITED ? info.si_status : -info.si_status};
@@ -151,7 +155,7 @@ pid_t spawn(const std::string& path, std::span<const std::string> argv, std::spa
   pid_t pid = -1;
   const int error = sys().posix_spawn(&pid, path.c_str(), plan.actions(), plan.attributes(),
                                       arguments.data(), environ);
-  if (error != 0) throw_error(error, "start", path);
+  if (error != 0) throw_error(error, "cannot start", path);
   return pid;
 }
 

@@ -16,16 +16,19 @@ namespace royong::inline v0::os {
 
 /// How a process ended.
 struct ExitStatus {
-  /// The exit code, -N for signal N; nothing where another part of the program reaped the child and the kernel (before 6.15) forgot.
+  /// The exit code, -N for signal N; nothing where another part of the program reaped the child and
+  /// the kernel (before 6.15) forgot.
   std::optional<int> exitcode;
 };
 
-/// A descriptor that becomes readable when the process ends. @throws std::system_error (ENOSYS before Linux 5.3)
-Fd open_pidfd(pid_t pid);
+/// A descriptor that becomes readable when the process ends. @throws std::system_error (ENOSYS
+/// before Linux 5.3)
+Fd pidfd_open(pid_t pid);
 
 /** @brief Sends a signal.
  *
- *  Where pidfd_send_signal is missing it goes by number, which is safe as long as `pid` is a child of this process that it has not reaped.
+ *  Where pidfd_send_signal is missing it goes by number, which is safe as long as `pid` is a child
+ * of this process that it has not reaped.
  *  @param pidfd -1 where there is none
  *  @return false: the process is gone
  */
@@ -41,8 +44,9 @@ std::optional<ExitStatus> wait_child(int pidfd, pid_t pid, Wait wait);
 
 /** @brief Starts a program.
  *
- *  It gets this environment, the descriptors 0, 1 and 2 and those in `keep` under the same numbers, and no other, whatever other threads
- *  open at the same moment; an empty signal mask and default signal handling.
+ *  It gets this environment, the descriptors 0, 1 and 2 and those in `keep` under the same numbers,
+ * and no other, whatever other threads open at the same moment; an empty signal mask and default
+ * signal handling.
  *  @param argv beginning with argv[0]
  *  @throws std::system_error nothing was started
  */

@@ -42,18 +42,17 @@ std::vector<Fd> detach(msghdr& message) {
 
 }  // namespace
 
-std::pair<Fd, Fd> socket_pair(SocketType type) {
-  const int kind = type == SocketType::stream ? SOCK_STREAM : SOCK_SEQPACKET;
+std::pair<Fd, Fd> socket_pair(int type) {
   std::array<int, 2> fds{};
-  if (sys().socketpair(AF_UNIX, kind | SOCK_CLOEXEC, 0, fds.data()) == -1) {
-    throw_errno("create", "a pair of sockets");
+  if (sys().socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, fds.data()) == -1) {
+    throw_errno("cannot create", "a pair of sockets");
   }
   return {Fd(fds[0]), Fd(fds[1])};
 }
 
 void send_message(int socket, std::span<const std::byte> bytes, std::span<const int> fds) {
   if (fds.size() > max_sent_fds || (bytes.empty() && !fds.empty())) {
-    throw_error(EINVAL, "send", std::to_string(fds.size()) + " descriptors");
+    throw_error(EINVAL, "cannot send", std::to_string(fds.size()) + " descriptors");
   }
   do {
     iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
@@ -63,7 +62,7 @@ void send_message(int socket, std::span<const std::byte> bytes, std::span<const 
     ControlBuffer control;
     if (!fds.empty()) attach(message, control, fds);
     const ssize_t sent = retry([&] { return sys().sendmsg(socket, &message, MSG_NOSIGNAL); });
-    if (sent == -1) throw_errno("send", "a message");
+    if (sent == -1) throw_errno("cannot send", "a message");
     bytes = bytes.subspan(static_cast<std::size_t>(sent));
     fds = {};  // they went with the first byte
   } while (!bytes.empty());
@@ -78,10 +77,10 @@ Received receive_message(int socket, std::span<std::byte> buffer) {
   message.msg_control = control.bytes.data();
   message.msg_controllen = control.bytes.size();
   const ssize_t got = retry([&] { return sys().recvmsg(socket, &message, MSG_CMSG_CLOEXEC); });
-  if (got == -1) throw_errno("receive", "a message");
+  if (got == -1) throw_errno("cannot receive", "a message");
   Received received{static_cast<std::size_t>(got), detach(message)};
-  if (message.msg_flags & MSG_CTRUNC) throw_error(EMSGSIZE, "receive", "all descriptors");
-  if (message.msg_flags & MSG_TRUNC) throw_error(EMSGSIZE, "receive", "a whole message");
+  if (message.msg_flags & MSG_CTRUNC) throw_error(EMSGSIZE, "cannot receive", "all descriptors");
+  if (message.msg_flags & MSG_TRUNC) throw_error(EMSGSIZE, "cannot receive", "a whole message");
   return received;
 }
 

@@ -79,6 +79,10 @@ constexpr Syscalls kernel{
         [](int resource, const rlimit* value) {
           return ::setrlimit(static_cast<__rlimit_resource>(resource), value);
         },
+    .getpriority =
+        [](int which, id_t who) {
+          return ::getpriority(static_cast<__priority_which>(which), who);
+        },
     .setpriority =
         [](int which, id_t who, int value) {
           return ::setpriority(static_cast<__priority_which>(which), who, value);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @file
- *  @brief The one table through which every wrapper of this floor reaches the kernel, so that a test can replace an entry.
+ *  @brief The one table through which every wrapper of this floor reaches the kernel, so that a
+ * test can replace an entry.
  *
  *  Entries behave like the C library's functions: -1 and `errno`.
  */
@@ -65,6 +66,7 @@ struct Syscalls {
 
   int (*getrlimit)(int resource, rlimit* out);
   int (*setrlimit)(int resource, const rlimit* value);
+  int (*getpriority)(int which, id_t who);
   int (*setpriority)(int which, id_t who, int value);
   int (*sched_getaffinity)(pid_t pid, std::size_t size, cpu_set_t* out);
   int (*sched_setaffinity)(pid_t pid, std::size_t size, const cpu_set_t* mask);
@@ -73,7 +75,8 @@ struct Syscalls {
 /// The table. Tests change it, while no other thread makes calls.
 Syscalls& sys() noexcept;
 
-/// Repeats `call` while it fails with EINTR. For calls that the kernel may simply be asked again, never for close.
+/// Repeats `call` while it fails with EINTR. For calls that the kernel may simply be asked again,
+/// never for close.
 template <class Call>
 auto retry(Call call) {
   for (;;) {
