@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "memory/robust_mutex.hpp"
+
+#include <cerrno>  // for EOWNERDEAD
+
+#include "os/error.hpp"
+
+namespace royong::inline v0::memory {
+namespace {
+
+class Attributes {
+ public:
+  Attributes() {
+    check(::pthread_mutexattr_init(&value_));
+    const int errors[] = {
+        ::pthread_mutexattr_setpshared(&value_, PTHREAD_PROCESS_SHARED),
+        ::pthread_mutexattr_setrobust(&value_, PTHREAD_MUTEX_ROBUST),
+        // Locking twice is then an error that is told and not a process that hangs; it costs
+        // nothing, robust locking looks at the owner anyway.
+        ::pthread_mutexattr_settype(&value_, PTHREAD_MUTEX_ERRORCHECK),
+    };
+    for (const int error : errors) check(error);
+  }
+  ~Attributes() { ::pthread_mutexattr_destroy(&value_); }
+  Attributes(const Attributes&) = delete;
+  Attributes& operator=(const Attributes&) = delete;
+  const pthread_mutexattr_t* get() const { return &value_; }
+
+ private:
+  static void check(int error) {
+    if (error != 0) os::throw_error(error, "cannot prepare", "a shared mutex");
+  }
+  pthread_mutexattr_t value_;
+};
+
+}  // namespace
+
+void init_robust(pthread_mutex_t& mutex) {
+  const Attributes attributes;
+  if (const int error = ::pthread_mutex_init(&mutex, attributes.get())) {
+    os::throw_error(error, "cannot initialise", "a shared mutex");
+  }
+}
+
+RobustGuard::RobustGuard(pthread_mutex_t& mutex) : mutex_(mutex) {
+  const int error = ::pthread_mutex_lock(&mutex_);
+  if (error == 0) return;
+  if (error != EOWNERDEAD) os::throw_error(error, "cannot lock", "a shared mutex");
+  owner_died_ = true;
+  ::pthread_mutex_consistent(&mutex_);
+}
+
+RobustGuard::~RobustGuard() {
+  if (const int error = ::pthread_mutex_unlock(&mutex_)) {
+    errno = error;
+    os::report_errno("cannot unlock", "a shared mutex");
+  }
+}
+
+}  // namespace royong::inline v0::memory
