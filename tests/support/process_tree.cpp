@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/process_tree.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>      // for std::replace
+#include <array>          // for std::array
 #include <charconv>       // for std::from_chars
 #include <filesystem>     // for std::filesystem::directory_iterator
-#include <fstream>        // for std::ifstream
-#include <iterator>       // for std::istreambuf_iterator
 #include <map>            // for std::multimap
 #include <sstream>        // for std::istringstream
 #include <system_error>   // for std::error_code
@@ -17,9 +19,16 @@ namespace {
 // Set by the kernel on a process that was forked and has not called exec (linux/sched.h).
 constexpr unsigned long kForkedButNotExecuted = 0x40;
 
+// Empty when the process has gone, also between open and read (where a stream would throw).
 std::string read_text(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return {};
+  std::string text;
+  std::array<char, 4096> buffer;
+  for (ssize_t size; (size = ::read(fd, buffer.data(), buffer.size())) > 0;)
+    text.append(buffer.data(), static_cast<std::size_t>(size));
+  ::close(fd);
+  return text;
 }
 
 std::string command_of(pid_t pid, const std::string& name) {
