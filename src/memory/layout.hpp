@@ -57,8 +57,9 @@ struct Header {
   std::atomic<std::uint64_t> used_pages;   ///< derived: pages in runs that are not free
   std::atomic<std::uint64_t> warm_pages;   ///< derived: free pages that may be resident
   std::atomic<std::uint64_t> lowest_free;  ///< derived: no run below this page is free
-  std::atomic<std::uint32_t> orphans;      ///< derived: slabs without a process, or more
-  std::atomic<std::uint64_t> quota;        ///< bytes
+  /// derived: slabs of each class that no process owns
+  std::array<std::atomic<std::uint32_t>, small_classes> orphans;
+  std::atomic<std::uint64_t> quota;  ///< bytes
 
   alignas(128) pthread_mutex_t objects_lock;  ///< directory of objects, and the pins
   std::atomic<std::uint32_t> objects_high;    ///< records ever used; their mutexes are initialised

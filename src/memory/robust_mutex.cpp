@@ -43,14 +43,23 @@ void init_robust(pthread_mutex_t& mutex) {
 }
 
 RobustGuard::RobustGuard(pthread_mutex_t& mutex) : mutex_(mutex) {
-  const int error = ::pthread_mutex_lock(&mutex_);
-  if (error == 0) return;
-  if (error != EOWNERDEAD) os::throw_error(error, "cannot lock", "a shared mutex");
-  owner_died_ = true;
-  ::pthread_mutex_consistent(&mutex_);
+  settle(::pthread_mutex_lock(&mutex_));
+}
+
+RobustGuard::RobustGuard(pthread_mutex_t& mutex, std::try_to_lock_t) : mutex_(mutex) {
+  const int error = ::pthread_mutex_trylock(&mutex_);
+  if (error != EBUSY) settle(error);
+}
+
+void RobustGuard::settle(int error) {
+  owner_died_ = error == EOWNERDEAD;
+  if (error != 0 && !owner_died_) os::throw_error(error, "cannot lock", "a shared mutex");
+  owns_ = true;
+  if (owner_died_) ::pthread_mutex_consistent(&mutex_);
 }
 
 RobustGuard::~RobustGuard() {
+  if (!owns_) return;
   if (const int error = ::pthread_mutex_unlock(&mutex_)) {
     errno = error;
     os::report_errno("cannot unlock", "a shared mutex");

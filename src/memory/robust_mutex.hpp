@@ -2,12 +2,15 @@
 /** @file
  *  @brief The short inner lock: a robust, process-shared pthread mutex and its guard.
  *
- *  Held for a few dozen instructions, never while waiting or calling the user. States below it are one-word commits, so an owner's
- *  death needs a look at `owner_died()` only where a derived field must be recomputed.
+ *  Held for a few dozen instructions, never while waiting or calling the user. States below it are
+ * one-word commits, so an owner's death needs a look at `owner_died()` only where a derived field
+ * must be recomputed.
  */
 #pragma once
 
 #include <pthread.h>
+
+#include <mutex>  // for std::try_to_lock
 
 namespace royong::inline v0::memory {
 
@@ -18,14 +21,20 @@ void init_robust(pthread_mutex_t& mutex);
 class RobustGuard {
  public:
   explicit RobustGuard(pthread_mutex_t& mutex);
+  /// Does not wait: `owns()` tells whether it got the mutex.
+  RobustGuard(pthread_mutex_t& mutex, std::try_to_lock_t);
   ~RobustGuard();
   RobustGuard(const RobustGuard&) = delete;
   RobustGuard& operator=(const RobustGuard&) = delete;
   bool owner_died() const noexcept { return owner_died_; }
+  bool owns() const noexcept { return owns_; }
 
  private:
   pthread_mutex_t& mutex_;
+  bool owns_ = false;
   bool owner_died_ = false;
+
+  void settle(int error);
 };
 
 }  // namespace royong::inline v0::memory

@@ -74,6 +74,7 @@ class ROYONG_API ObjectRef {
   ObjectRecord& record() const noexcept;
 
  private:
+  friend struct Shares;
   struct Share;
   explicit ObjectRef(Share* share) noexcept : share_(share) {}
   Share* share_ = nullptr;
