@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "royong/detail/archive.hpp"
+
+#include <algorithm>  // for std::max, std::min
+#include <exception>  // for std::exception
+#include <string>     // for std::string
+
+#include "memory/objects.hpp"
+#include "royong/error.hpp"
+
+namespace royong::inline v0::detail {
+
+Writer::Writer(const ObjectRef& carrier) noexcept
+    : transit_(Transit::message), carrier_(memory::owner_of_object(carrier.record()).bits) {}
+
+Writer::~Writer() {
+  drop_pins();
+  if (begin_ != borrowed_) delete[] begin_;
+}
+
+void Writer::clear() noexcept {
+  drop_pins();
+  kept_.clear();
+  cursor_ = begin_;
+  depth_ = 0;
+}
+
+void Writer::grow(std::size_t size) {
+  const std::size_t used = this->size();
+  const std::size_t capacity = std::max(2 * static_cast<std::size_t>(end_ - begin_), used + size);
+  auto* memory = new std::byte[capacity];
+  if (used > 0) std::memcpy(memory, begin_, used);
+  if (begin_ != borrowed_) delete[] begin_;
+  begin_ = memory;
+  cursor_ = memory + used;
+  end_ = memory + capacity;
+}
+
+void Writer::write_long_count(std::size_t count) {
+  *extend(1) = static_cast<std::byte>(long_count);
+  write_plain(std::uint64_t{count});
+}
+
+void Writer::write_aligned(const void* data, std::size_t size, std::size_t alignment) {
+  const std::size_t place = this->size() + 1;  // behind the byte that says how much is skipped
+  const std::size_t rest = place % std::min(alignment, max_alignment);
+  const std::size_t skip = rest == 0 ? 0 : std::min(alignment, max_alignment) - rest;
+  std::byte* to = extend(1 + skip + size);
+  *to = static_cast<std::byte>(skip);
+  std::memset(to + 1, 0, skip);
+  std::memcpy(to + 1 + skip, data, size);
+}
+
+// A pin is given back as a reader would: by taking a share and letting it go.
+void Writer::drop_pins() noexcept {
+  for (const Pinned& pinned : pinned_) {
+    try {
+      memory::acquire_pinned(pinned.object.name(), pinned.pin, pinned.object.kind(),
+                             pinned.object.type_hash());
+    } catch (const std::exception&) {
+      // Nothing is lost but the pin, which goes with this process.
+    }
+  }
+  pinned_.clear();
+}
+
+void Writer::write_object(const ObjectRef& object) {
+  if (!object) fail("a handle without an object (moved from?) cannot be sent");
+  const ObjectName name = object.name();
+  std::uint32_t pin = no_pin;
+  if (transit_ == Transit::argument) {
+    kept_.push_back(object);
+  } else {
+    pinned_.reserve(pinned_.size() +
+                    1);  // so that nothing can fail between the pin and the note of it
+    pin = memory::pin(object, memory::Owner{carrier_});
+    pinned_.push_back({object, pin});
+  }
+  write_plain(name.index);
+  write_plain(name.serial);
+  write_plain(pin);
+}
+
+ObjectRef Reader::read_object(ObjectKind kind, std::uint64_t type_hash) {
+  ObjectName name;
+  std::uint32_t pin = no_pin;
+  read_plain(name.index);
+  read_plain(name.serial);
+  read_plain(pin);
+  return pin == no_pin ? ObjectRef::acquire(name, kind, type_hash)
+                       : memory::acquire_pinned(name, pin, kind, type_hash);
+}
+
+void Writer::fail(std::string_view text) {
+  drop_pins();
+  throw TransferError("cannot send: " + std::string(text));
+}
+
+void Writer::fail_depth() {
+  --depth_;  // the guard that called is not complete, so nobody else will
+  fail("nested more than " + std::to_string(max_depth) + " levels deep");
+}
+
+std::size_t Reader::read_long_count(std::string_view what) {
+  std::uint64_t count = 0;
+  std::memcpy(&count, take(sizeof count, what), sizeof count);
+  if (count < Writer::long_count) fail(what);
+  return count;
+}
+
+void Reader::fail(std::string_view what) const { fail_because(what, ""); }
+
+void Reader::fail_elements(std::size_t count, std::string_view what) const {
+  fail_because(what, ": " + std::to_string(count) + " elements are announced, " +
+                         std::to_string(remaining()) + " bytes are left");
+}
+
+void Reader::fail_empties(std::string_view what) const {
+  fail_because(what, ": too many elements without bytes");
+}
+
+void Reader::fail_because(std::string_view what, std::string_view reason) const {
+  throw TransferError("malformed message: no " + std::string(what) + " at byte " +
+                      std::to_string(position()) + " of " +
+                      std::to_string(position() + remaining()) + std::string(reason));
+}
+
+void Reader::fail_depth() const { fail_because("value", ": nested too deep"); }
+
+}  // namespace royong::inline v0::detail
