@@ -37,19 +37,24 @@ enum class StartMethod {
  *  Applied by the process itself before it runs anything of the user's, in the order listed.
  */
 struct ResourceLimits {
-  std::uint64_t memory = 0;  ///< bytes of private memory (RLIMIT_DATA); allocations beyond throw std::bad_alloc; 0 is no limit
-  int cpu = 0;               ///< seconds of processor time; then SIGXCPU, and SIGKILL a second later; 0 is no limit
-  std::optional<int> nice;   ///< added to the niceness
-  std::vector<int> affinity;           ///< processors it may run on; empty is all of the parent's
-  std::optional<int> oom_score_adj;    ///< -1000 to 1000: who is killed first when the machine's memory ends
-  std::vector<std::filesystem::path> writable_paths;  ///< when not empty: nothing outside can be written (landlock)
-  bool no_network = false;   ///< no sockets but unix ones (seccomp)
+  std::uint64_t memory =
+      0;  ///< bytes of private memory (RLIMIT_DATA); allocations beyond throw std::bad_alloc; 0 is no limit
+  int cpu =
+      0;  ///< seconds of processor time; then SIGXCPU, and SIGKILL a second later; 0 is no limit
+  std::optional<int> nice;    ///< added to the niceness
+  std::vector<int> affinity;  ///< processors it may run on; empty is all of the parent's
+  std::optional<int>
+      oom_score_adj;  ///< -1000 to 1000: who is killed first when the machine's memory ends
+  std::vector<std::filesystem::path>
+      writable_paths;       ///< when not empty: nothing outside can be written (landlock)
+  bool no_network = false;  ///< no sockets but unix ones (seccomp)
 };
 
 /// What `Process` takes before the function.
 struct ProcessOptions {
-  std::string name;                         ///< default: "Process-1", and "Process-1:2" for its second child
-  std::optional<bool> daemon;               ///< ended when its parent ends, not waited for; default: as the current process
+  std::string name;  ///< default: "Process-1", and "Process-1:2" for its second child
+  std::optional<bool>
+      daemon;  ///< ended when its parent ends, not waited for; default: as the current process
   std::optional<StartMethod> start_method;  ///< default: get_start_method()
   bool detached = false;                    ///< lives on when its parent dies
   ResourceLimits limits;
@@ -73,9 +78,9 @@ class Child;  // a child under supervision: src/process/child.hpp
 /// Everything that `start` needs, in a form that templates do not reach into.
 struct ProcessPlan {
   ProcessOptions options;
-  std::vector<std::byte> call;              ///< what write_call wrote
-  std::vector<ObjectRef> kept;              ///< handles in the call: held until the process has ended
-  std::function<void()> local;              ///< instead of `call`: runs in a fork of this process
+  std::vector<std::byte> call;  ///< what write_call wrote
+  std::vector<ObjectRef> kept;  ///< handles in the call: held until the process has ended
+  std::function<void()> local;  ///< instead of `call`: runs in a fork of this process
 };
 
 ROYONG_API void set_forkserver_preload(std::vector<std::byte> call);
@@ -177,7 +182,8 @@ class ROYONG_API Process {
    */
   std::optional<int> exitcode() const;
 
-  void interrupt();  ///< Sends SIGINT: ends the process (-2) unless it handles it. @throws UsageError before start
+  void
+  interrupt();  ///< Sends SIGINT: ends the process (-2) unless it handles it. @throws UsageError before start
   void terminate();  ///< Sends SIGTERM. @throws UsageError before start
   void kill();       ///< Sends SIGKILL. @throws UsageError before start
 
@@ -187,8 +193,8 @@ class ROYONG_API Process {
   const std::string& name() const noexcept;
   void set_name(std::string name);  ///< @throws UsageError after start
   bool daemon() const;
-  void set_daemon(bool daemon);     ///< @throws UsageError after start
-  std::optional<pid_t> pid() const; ///< nothing before start
+  void set_daemon(bool daemon);      ///< @throws UsageError after start
+  std::optional<pid_t> pid() const;  ///< nothing before start
   /// A descriptor that poll() shows readable when the process has ended; valid until close. @throws UsageError before start
   int sentinel() const;
 
@@ -218,6 +224,15 @@ void set_forkserver_preload(F f) {
   const auto bytes = writer.bytes();
   detail::set_forkserver_preload({bytes.begin(), bytes.end()});
 }
+
+/** @brief Keeps `count` processes ready, so that a start by forkserver costs no more than waking
+ *         one of them.
+ *
+ *  Off (0) unless asked for: each is an idle process. They are no children in the sense of
+ *  `active_children`, and end with this process, or by `set_warm_processes(0)`.
+ *  @throws UsageError a negative number; no `init`
+ */
+ROYONG_API void set_warm_processes(int count);
 
 /// A start method made into a factory: `get_context(StartMethod::spawn).process(f, 1)`.
 class Context {

@@ -26,8 +26,7 @@ class Timeout {
     using Seconds = std::chrono::duration<double>;
     constexpr Seconds century{3.2e9};
     if (Seconds(d) >= century) return;
-    duration_ = d <= d.zero() ? Clock::duration::zero()
-                              : std::chrono::ceil<Clock::duration>(d);
+    duration_ = d <= d.zero() ? Clock::duration::zero() : std::chrono::ceil<Clock::duration>(d);
   }
 
   constexpr bool is_forever() const noexcept { return duration_ == Clock::duration::max(); }

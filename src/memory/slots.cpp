@@ -151,6 +151,15 @@ void add_sweep_hook(SweepHook hook) {
   throw UsageError("too many sweep hooks");
 }
 
+std::uint32_t used_slots() noexcept {
+  if (!has_arena()) return 0;
+  std::uint32_t used = 0;
+  for (std::uint32_t i = 0; i < header().slots_high.load(); ++i) {
+    used += slot_table()[i].state.load() != SlotState::free;
+  }
+  return used;
+}
+
 void for_each_child(Owner parent, void (*visit)(Owner child, void* context), void* context) {
   const std::uint32_t high = checked_header().slots_high.load();
   for (std::uint32_t i = 0; i < high; ++i) {

@@ -110,6 +110,9 @@ void sweep(Owner dead) noexcept;
 using SweepHook = void (*)(Owner dead) noexcept;
 void add_sweep_hook(SweepHook hook);
 
+/// Slots that are not free, for leak tests.
+std::uint32_t used_slots() noexcept;
+
 /// Calls `visit(owner)` for every slot that is reserved, live or dead and not swept, whose parent
 /// is `parent`.
 void for_each_child(Owner parent, void (*visit)(Owner child, void* context), void* context);

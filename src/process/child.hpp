@@ -6,6 +6,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>     // for std::uint64_t
 #include <functional>  // for std::function
 #include <memory>      // for std::shared_ptr
 #include <mutex>       // for std::mutex
@@ -33,6 +34,7 @@ class Child : public std::enable_shared_from_this<Child> {
   pid_t pid() const noexcept { return pid_; }
   memory::Owner slot() const noexcept { return slot_; }
   bool daemon() const noexcept { return daemon_; }
+  bool detached() const noexcept { return detached_; }
   int sentinel() const noexcept { return pidfd_.get(); }
 
   /// Whether it has not ended; ends it (finish) when the kernel says it has.
@@ -47,18 +49,23 @@ class Child : public std::enable_shared_from_this<Child> {
   /// The end, once: idempotent and thread-safe; returns when everything is done (callback excepted, when another thread runs it).
   void finish();
 
+  /// In a fork of the parent: the child is not ours to wait for.
+  void abandon() noexcept;
+
  private:
   friend std::shared_ptr<Child> start_child(ProcessPlan, OnDeath);
   Child() = default;
 
+  std::uint64_t number_ = 0;  // key in the runtime's table
   std::string name_;
   pid_t pid_ = 0;
   os::Fd pidfd_;
   memory::Owner slot_;
   bool daemon_ = false;
+  bool detached_ = false;
   std::vector<ObjectRef> kept_;  // arguments' handles
   OnDeath on_death_;
-  mutable std::mutex mutex_;     // guards what follows
+  mutable std::mutex mutex_;  // guards what follows
   bool ended_ = false;
   std::optional<int> exitcode_;
 };

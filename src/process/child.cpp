@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/child.hpp"
+
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "logging/log.hpp"
+#include "memory/blocks.hpp"
+#include "memory/objects.hpp"
+#include "os/poll.hpp"
+#include "os/process.hpp"
+#include "process/launch.hpp"
+#include "process/limits.hpp"
+#include "process/orphans.hpp"
+#include "process/runtime.hpp"
+#include "process/service.hpp"
+#include "process/spares.hpp"
+#include "process/startup.hpp"
+#include "royong/error.hpp"
+
+namespace royong::inline v0::detail {
+namespace {
+
+/// A slot, with the spare process that lives in it if there is one. Both are given up unless the
+/// start succeeds.
+class Reservation {
+ public:
+  explicit Reservation(std::optional<Spare> spare) : spare_(std::move(spare)) {
+    slot_ = spare_ ? spare_->slot : memory::reserve_slot();
+  }
+  ~Reservation() {
+    if (spare_) discard(spare_->process);
+    if (slot_) memory::sweep(slot_);
+  }
+  Reservation(const Reservation&) = delete;
+  Reservation& operator=(const Reservation&) = delete;
+
+  memory::Owner slot() const noexcept { return slot_; }
+  std::optional<Launched> wake() {
+    if (!spare_) return std::nullopt;
+    wake_spare(slot_);
+    Launched awake = std::move(spare_->process);
+    spare_.reset();
+    return awake;
+  }
+  void keep() noexcept { slot_ = {}; }
+
+ private:
+  std::optional<Spare> spare_;
+  memory::Owner slot_;
+};
+
+/// The block belongs to the child's slot from the start: whatever becomes of the child, the sweep returns it.
+void hand_over(const StartupMessage& message, memory::Owner slot) {
+  const auto bytes = encode_startup(message);
+  const memory::Offset block = memory::allocate(bytes.size());
+  std::ranges::copy(bytes, memory::block(block).begin());
+  memory::set_owner(block, slot);
+  memory::slot(slot).startup.store(block);
+}
+
+Launched launch(StartMethod method, memory::Owner slot, const std::function<void()>& local) {
+  switch (method) {
+    case StartMethod::fork: return launch_by_fork(slot, local);
+    case StartMethod::spawn: return launch_by_spawn(slot);
+    case StartMethod::forkserver: break;
+  }
+  return launch_by_forkserver(slot);
+}
+
+}  // namespace
+
+std::shared_ptr<Child> start_child(ProcessPlan plan, Child::OnDeath on_death) {
+  require_member();
+  check_limits(plan.options.limits);
+  start_service();
+  auto& own = runtime();
+  const StartMethod method =
+      plan.options.start_method ? *plan.options.start_method : get_start_method();
+
+  auto child = std::shared_ptr<Child>(new Child);
+  child->name_ = plan.options.name;
+  child->daemon_ = plan.options.daemon.value_or(own.daemon);
+  child->detached_ = plan.options.detached;
+  child->kept_ = std::move(plan.kept);
+  child->on_death_ = std::move(on_death);
+
+  const bool may_be_spare = method == StartMethod::forkserver && !plan.options.detached;
+  Reservation reservation(may_be_spare ? take_spare() : std::nullopt);
+  child->slot_ = reservation.slot();
+  memory::slot(child->slot_).detached.store(plan.options.detached ? 1 : 0);
+  StartupMessage message{.name = child->name_,
+                         .daemon = child->daemon_,
+                         .parent_pid = ::getpid(),
+                         .parent_name = own.name,
+                         .log_level = static_cast<std::int32_t>(log_level()),
+                         .start_method = default_start_method(),
+                         .limits = std::move(plan.options.limits),
+                         .call = std::move(plan.call)};
+  hand_over(message, child->slot_);
+
+  std::optional<Launched> launched = reservation.wake();
+  if (!launched) launched = launch(method, child->slot_, plan.local);
+  child->pid_ = launched->pid;
+  child->pidfd_ = std::move(launched->pidfd);
+  try {
+    const std::lock_guard lock(own.mutex);
+    child->number_ = own.next_child++;
+    own.children.emplace(child->number_, child);
+    watch_child(child->number_, child->pidfd_.get());
+  } catch (...) {
+    const std::lock_guard lock(own.mutex);
+    own.children.erase(child->number_);
+    discard({child->pid_, {}});
+    throw;
+  }
+  reservation.keep();
+  return child;
+}
+
+bool Child::wait(Timeout::Clock::time_point deadline) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return true;
+    if (!pidfd_) throw UsageError("the process belongs to the parent of this one");
+  }
+  std::array<pollfd, 1> end{pollfd{pidfd_.get(), POLLIN, 0}};
+  if (os::poll(end, deadline) == 0) return false;
+  finish();
+  return true;
+}
+
+bool Child::is_alive() { return !wait(Timeout::Clock::time_point::min()); }
+
+std::optional<int> Child::exitcode() const {
+  const std::lock_guard lock(mutex_);
+  return exitcode_;
+}
+
+void Child::signal(int number) const {
+  const std::lock_guard lock(mutex_);
+  if (!ended_ && pidfd_) os::send_signal(pidfd_.get(), pid_, number);
+}
+
+void Child::abandon() noexcept { pidfd_.reset(); }
+
+void Child::finish() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return;
+    if (const auto status = os::wait_child(pidfd_.get(), pid_, os::Wait::block))
+      exitcode_ = status->exitcode;
+    adopt_orphans_of(slot_);
+    memory::sweep(slot_);
+    kept_.clear();
+    ended_ = true;
+  }
+  // The death broadcast: a waiter may have been woken by the dead process, which did not live to pass it on.
+  memory::wake_all_objects();
+  unwatch_child(pidfd_.get());
+  {
+    auto& own = runtime();
+    const std::lock_guard lock(own.mutex);
+    own.children.erase(number_);
+  }
+  if (auto callback = std::exchange(on_death_, {})) callback(*this);
+}
+
+}  // namespace royong::inline v0::detail

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief The death pipe: the kernel kills the children of a dead process.
+ *
+ *  The parent alone holds the write end. Each child opens the read end anew (owner and signal belong to the open file
+ *  description, so a shared one would kill only one child), and asks for SIGKILL when it becomes
+ *  readable; nobody ever writes, so that is when the parent has ended, by whatever. PR_SET_PDEATHSIG will not do: it fires when
+ *  the *thread* that forked ends.
+ */
+#pragma once
+
+namespace royong::inline v0::detail {
+
+/// The read end to hand down (close-on-exec here); makes the pipe at the first call. @throws std::system_error
+int death_pipe_read_end();
+
+/// In a child of fork: closes the parent's write end, else nobody would die. Async-signal-safe.
+void close_death_pipe_after_fork() noexcept;
+
+/** @brief Ties the life of this process to the parent's; ends the process when the parent is dead already.
+ *  @param inherited the parent's read end; closed
+ *  @throws std::system_error
+ */
+void arm_death_pipe(int inherited);
+
+}  // namespace royong::inline v0::detail

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/exit.hpp"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <ranges>
+#include <vector>
+
+#include "logging/log.hpp"
+#include "process/child.hpp"
+#include "process/forkserver.hpp"
+#include "process/runtime.hpp"
+#include "process/spares.hpp"
+
+namespace royong::inline v0::detail {
+namespace {
+
+struct Hooks {
+  std::mutex mutex;
+  std::vector<void (*)() noexcept> hooks;
+};
+
+Hooks& exit_hooks() {
+  static auto& instance = *new Hooks;
+  return instance;
+}
+
+std::vector<std::shared_ptr<Child>> attached_children() {
+  auto& own = runtime();
+  const std::lock_guard lock(own.mutex);
+  std::vector<std::shared_ptr<Child>> children;
+  for (const auto& [number, child] : own.children)
+    if (!child->detached()) children.push_back(child);
+  return children;
+}
+
+}  // namespace
+
+void add_exit_hook(void (*hook)() noexcept) {
+  const std::lock_guard lock(exit_hooks().mutex);
+  exit_hooks().hooks.push_back(hook);
+}
+
+void run_exit_order() noexcept {
+  // atexit handlers also run in children of the user's fork, and in servers: none of these has children here.
+  const Role role = runtime().role.load();
+  if (role != Role::main && role != Role::worker) return;
+  for (const auto hook : exit_hooks().hooks | std::views::reverse) hook();
+  try {
+    const auto children = attached_children();
+    for (const auto& child : children)
+      if (child->daemon()) child->signal(SIGTERM);
+    for (const auto& child : children) child->wait(Timeout::Clock::time_point::max());
+  } catch (const std::exception& error) {
+    warn("cannot wait for the children at exit: {}", error.what());
+  }
+  stop_spares();
+  stop_forkserver();
+}
+
+}  // namespace royong::inline v0::detail

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "memory/objects.hpp"
+#include "os/error.hpp"
+#include "process/death_pipe.hpp"
+#include "process/launch.hpp"
+#include "process/runtime.hpp"
+#include "process/worker.hpp"
+
+namespace royong::inline v0::detail {
+
+Launched launch_by_fork(memory::Owner slot, const std::function<void()>& local) {
+  // The fork handlers close the parent's ends in the child: it needs a read end of its own.
+  os::Fd death_pipe(::fcntl(death_pipe_read_end(), F_DUPFD_CLOEXEC, 0));
+  if (!death_pipe) os::throw_errno("cannot duplicate", "the death pipe");
+  memory::grant_shares(slot);
+  // What is buffered would be written by both.
+  std::fflush(nullptr);
+  const pid_t pid = ::fork();
+  if (pid < 0) os::throw_errno("cannot fork", "a process");
+  if (pid == 0) {
+    reset_after_fork();
+    run_worker({.slot = slot,
+                .death_pipe = death_pipe.release(),
+                .local = local ? &local : nullptr,
+                .forked = true});
+  }
+  return with_pidfd(pid);
+}
+
+}  // namespace royong::inline v0::detail

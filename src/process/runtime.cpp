@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/runtime.hpp"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include "os/error.hpp"
+#include "process/death_pipe.hpp"
+#include "process/forkserver.hpp"
+#include "process/service.hpp"
+#include "process/spares.hpp"
+#include "royong/error.hpp"
+
+namespace royong::inline v0::detail {
+namespace {
+
+void before_fork() { runtime().mutex.lock(); }
+void after_fork_in_parent() { runtime().mutex.unlock(); }
+
+// Runs in the children of the user's forks and of ours; ours then become members (see fork.cpp).
+void after_fork_in_child() {
+  auto& own = runtime();
+  own.mutex.unlock();
+  close_death_pipe_after_fork();
+  if (own.role.load() != Role::uninitialised) own.role = Role::outsider;
+}
+
+}  // namespace
+
+Runtime& runtime() noexcept {
+  static auto& instance = *new Runtime;
+  return instance;
+}
+
+void require_member() {
+  switch (runtime().role.load()) {
+    case Role::main:
+    case Role::worker: return;
+    case Role::uninitialised:
+      throw UsageError(
+          "royong::init(argc, argv) has not run: make it the first line of main, and start "
+          "processes after it, not in static initialisers");
+    case Role::forkserver: throw UsageError("a forkserver preload cannot start processes");
+    case Role::outsider:
+      throw UsageError(
+          "this process was made by fork() behind the library's back: start it as "
+          "royong::Process, or call exec in it");
+  }
+}
+
+void watch_forks() {
+  if (const int error = ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child)) {
+    os::throw_error(error, "cannot register", "fork handlers");
+  }
+}
+
+void reset_after_fork() noexcept {
+  auto& own = runtime();
+  // Handles of the user's may still share these children: they keep the object, not the descriptor.
+  for (auto& [number, child] : own.children) child->abandon();
+  own.children.clear();
+  own.process_names = 0;
+  forget_spares();
+  forget_forkserver();
+  forget_service();
+}
+
+}  // namespace royong::inline v0::detail

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/spares.hpp"
+
+#include <poll.h>
+
+#include <array>
+#include <exception>
+#include <mutex>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include "logging/log.hpp"
+#include "os/futex.hpp"
+#include "os/poll.hpp"
+#include "process/runtime.hpp"
+#include "process/service.hpp"
+#include "royong/error.hpp"
+
+namespace royong::inline v0 {
+namespace detail {
+namespace {
+
+struct Spares {
+  std::mutex mutex;
+  std::vector<Spare> ready;
+  int wanted = 0;
+  bool refilling = false;  ///< the service thread has been asked
+};
+
+Spares& spares() {
+  static auto& instance = *new Spares;
+  return instance;
+}
+
+bool has_ended(const Spare& spare) {
+  std::array<pollfd, 1> end{pollfd{spare.process.pidfd.get(), POLLIN, 0}};
+  return os::poll(end, Timeout::Clock::time_point::min()) != 0;
+}
+
+void end(Spare spare) noexcept {
+  discard(spare.process);
+  memory::sweep(spare.slot);
+}
+
+Spare make() {
+  const memory::Owner slot = memory::reserve_slot();
+  memory::slot(slot).go.store(0);
+  memory::slot(slot).detached.store(0);
+  try {
+    return {slot, launch_by_forkserver(slot, Readiness::spare)};
+  } catch (...) {
+    memory::sweep(slot);
+    throw;
+  }
+}
+
+/// On the service thread, one spare after the other, without holding the lock while a process is made.
+void refill() {
+  auto& own = spares();
+  for (;;) {
+    {
+      const std::lock_guard lock(own.mutex);
+      if (std::cmp_greater_equal(own.ready.size(), own.wanted)) {
+        own.refilling = false;
+        return;
+      }
+    }
+    try {
+      Spare made = make();
+      const std::lock_guard lock(own.mutex);
+      if (std::cmp_less(own.ready.size(), own.wanted)) {
+        own.ready.push_back(std::move(made));
+      } else {
+        end(std::move(made));  // fewer are wanted than when it was begun
+      }
+    } catch (const std::exception& error) {
+      // Processes start without spares, only slower; the next start asks again.
+      log(LogLevel::info, "cannot make a spare process: {}", error.what());
+      const std::lock_guard lock(own.mutex);
+      own.refilling = false;
+      return;
+    }
+  }
+}
+
+void ask_for_refill(Spares& own) {
+  if (own.refilling || std::cmp_greater_equal(own.ready.size(), own.wanted)) return;
+  own.refilling = true;
+  run_in_service(refill);
+}
+
+}  // namespace
+
+std::optional<Spare> take_spare() {
+  auto& own = spares();
+  const std::lock_guard lock(own.mutex);
+  std::optional<Spare> taken;
+  while (!own.ready.empty() && !taken) {
+    Spare spare = std::move(own.ready.back());
+    own.ready.pop_back();
+    if (has_ended(spare)) {
+      end(std::move(spare));
+    } else {
+      taken = std::move(spare);
+    }
+  }
+  ask_for_refill(own);
+  return taken;
+}
+
+void wake_spare(memory::Owner slot) noexcept {
+  auto& go = memory::slot(slot).go;
+  go.store(1, std::memory_order_release);  // after it the start-up message is seen
+  os::futex_wake(go, 1);
+}
+
+void wait_as_spare(memory::Owner self) noexcept {
+  auto& go = memory::slot(self).go;
+  while (go.load(std::memory_order_acquire) == 0) os::futex_wait(go, 0, os::Deadline::max());
+}
+
+void stop_spares() noexcept {
+  auto& own = spares();
+  std::vector<Spare> rest;
+  {
+    const std::lock_guard lock(own.mutex);
+    own.wanted = 0;
+    rest.swap(own.ready);
+  }
+  for (auto& spare : rest) end(std::move(spare));
+}
+
+void forget_spares() noexcept {
+  auto& own = spares();
+  new (&own.mutex) std::mutex;  // a thread that does not exist here may have held it
+  own.ready.clear();
+  own.wanted = 0;
+  own.refilling = false;
+}
+
+int ready_spares() noexcept {
+  const std::lock_guard lock(spares().mutex);
+  return static_cast<int>(spares().ready.size());
+}
+
+}  // namespace detail
+
+void set_warm_processes(int count) {
+  using namespace detail;
+  if (count < 0) throw UsageError("set_warm_processes: the number must not be negative");
+  require_member();
+  start_service();
+  auto& own = spares();
+  std::vector<Spare> surplus;
+  {
+    const std::lock_guard lock(own.mutex);
+    own.wanted = count;
+    while (std::cmp_greater(own.ready.size(), count)) {
+      surplus.push_back(std::move(own.ready.back()));
+      own.ready.pop_back();
+    }
+    ask_for_refill(own);
+  }
+  for (auto& spare : surplus) end(std::move(spare));
+}
+
+}  // namespace royong::inline v0

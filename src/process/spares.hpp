@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief Spare processes: made in advance, asleep in their slots until there is something to run.
+ *
+ *  A spare is a copy of the forkserver that has armed its death pipe and claimed its slot, and waits for the slot's `go`
+ *  word. Giving it a start-up message and waking it is all that a start then costs. The service thread makes new ones.
+ */
+#pragma once
+
+#include <optional>  // for std::optional
+
+#include "memory/slots.hpp"
+#include "process/launch.hpp"
+
+namespace royong::inline v0::detail {
+
+struct Spare {
+  memory::Owner slot;
+  Launched process;
+};
+
+/// A living spare, now the caller's; nothing when there is none.
+std::optional<Spare> take_spare();
+
+/// Wakes a spare whose start-up message is in place.
+void wake_spare(memory::Owner slot) noexcept;
+
+/// The spare's part: sleeps until it is woken.
+void wait_as_spare(memory::Owner self) noexcept;
+
+/// Ends all spares and makes no more.
+void stop_spares() noexcept;
+
+/// In a fork: the spares are the parent's.
+void forget_spares() noexcept;
+
+/// How many are ready now; for benchmarks and tests.
+int ready_spares() noexcept;
+
+}  // namespace royong::inline v0::detail

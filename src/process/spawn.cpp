@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include <array>
+#include <string>
+#include <vector>
+
+#include "memory/arena.hpp"
+#include "os/process.hpp"
+#include "process/death_pipe.hpp"
+#include "process/launch.hpp"
+#include "process/runtime.hpp"
+#include "process/self_exec.hpp"
+#include "process/startup.hpp"
+
+namespace royong::inline v0::detail {
+
+pid_t execute_self(const Marker& marker) {
+  const auto& own = runtime();
+  std::vector<std::string> arguments = own.arguments;
+  if (arguments.empty()) arguments.push_back(own.executable);
+  arguments.insert(arguments.begin() + 1, encode_marker(marker));
+  std::vector<int> inherited{marker.arena, marker.death_pipe};
+  if (marker.socket >= 0) inherited.push_back(marker.socket);
+  return os::spawn(own.executable, arguments, inherited);
+}
+
+Launched launch_by_spawn(memory::Owner slot) {
+  return with_pidfd(execute_self({.role = Marker::Role::worker,
+                                  .arena = memory::arena_fd(),
+                                  .death_pipe = death_pipe_read_end(),
+                                  .slot = slot}));
+}
+
+}  // namespace royong::inline v0::detail

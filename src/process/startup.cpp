@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "process/startup.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
+#include <charconv>
+#include <cstdio>
+#include <cstring>
+
+#include "royong/detail/archive.hpp"
+#include "royong/error.hpp"
+
+namespace royong::inline v0::detail {
+namespace {
+
+constexpr std::uint32_t startup_magic = 0x30595253;  // "SRY0"
+constexpr std::string_view marker_begin = "--royong-";
+constexpr std::string_view worker_begin = "--royong-worker=";
+constexpr std::string_view forkserver_begin = "--royong-forkserver=";
+
+void check(bool holds, const char* what) {
+  if (!holds) throw TransferError(std::string("malformed start-up message: ") + what);
+}
+
+}  // namespace
+
+std::vector<std::byte> encode_startup(const StartupMessage& message) {
+  Writer writer(Transit::argument);
+  writer(startup_magic, message);
+  const auto bytes = writer.bytes();
+  return {bytes.begin(), bytes.end()};
+}
+
+StartupMessage decode_startup(std::span<const std::byte> bytes) {
+  Reader reader(bytes);
+  check(reader.read<std::uint32_t>() == startup_magic, "wrong magic");
+  auto message = reader.read<StartupMessage>();
+  reader.expect_end();
+  check(message.start_method == StartMethod::fork || message.start_method == StartMethod::spawn ||
+            message.start_method == StartMethod::forkserver,
+        "unknown start method");
+  check(message.parent_pid > 0, "no parent");
+  check(message.limits.cpu >= 0, "negative processor time");
+  return message;
+}
+
+std::string encode_marker(const Marker& marker) {
+  std::array<char, 160> text{};
+  const bool worker = marker.role == Marker::Role::worker;
+  const int length = std::snprintf(text.data(), text.size(), "%s%d,%d,%d,%llu,%llu",
+                                   (worker ? worker_begin : forkserver_begin).data(), marker.arena,
+                                   marker.death_pipe, marker.socket,
+                                   static_cast<unsigned long long>(marker.slot.bits),
+                                   static_cast<unsigned long long>(marker.preload));
+  return {text.data(), static_cast<std::size_t>(length)};
+}
+
+std::optional<Marker> decode_marker(std::string_view argument) {
+  Marker marker;
+  if (argument.starts_with(worker_begin)) {
+    argument.remove_prefix(worker_begin.size());
+  } else if (argument.starts_with(forkserver_begin)) {
+    marker.role = Marker::Role::forkserver;
+    argument.remove_prefix(forkserver_begin.size());
+  } else {
+    return std::nullopt;
+  }
+  const char* position = argument.data();
+  const char* const end = position + argument.size();
+  const auto number = [&](auto& value, bool last = false) {
+    const auto result = std::from_chars(position, end, value);
+    check(result.ec == std::errc() &&
+              (last ? result.ptr == end : result.ptr != end && *result.ptr == ','),
+          "bad marker in the command line");
+    position = result.ptr + (last ? 0 : 1);
+  };
+  number(marker.arena);
+  number(marker.death_pipe);
+  number(marker.socket);
+  number(marker.slot.bits);
+  number(marker.preload, true);
+  check(marker.arena >= 0, "no arena in the command line");
+  return marker;
+}
+
+bool has_marker() noexcept {
+  // The arguments of a constructor would vanish under link-time optimisation; /proc does not.
+  const int file = ::open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  // A marker is the second string. Longer program paths than this do not occur (PATH_MAX).
+  std::array<char, 4096 + 64> text{};
+  std::size_t length = 0;
+  while (length < text.size()) {
+    const auto got = ::read(file, text.data() + length, text.size() - length);
+    if (got <= 0) break;
+    length += static_cast<std::size_t>(got);
+  }
+  ::close(file);
+  const std::string_view all(text.data(), length);
+  const auto first_end = all.find('\0');
+  return first_end != all.npos && all.substr(first_end + 1).starts_with(marker_begin);
+}
+
+}  // namespace royong::inline v0::detail

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief A worker's life, from its first instruction in the library to its exit code.
+ */
+#pragma once
+
+#include <functional>  // for std::function
+
+#include "memory/slots.hpp"
+#include "process/launch.hpp"
+
+namespace royong::inline v0::detail {
+
+struct WorkerStart {
+  memory::Owner slot;
+  int death_pipe = -1;                           ///< the parent's read end
+  Readiness readiness = Readiness::now;          ///< spare: sleep until there is something to run
+  const std::function<void()>* local = nullptr;  ///< run this instead of the message's call (fork)
+  bool forked = false;  ///< a copy of the user's process: its exit handlers are not ours to run
+};
+
+/** @brief Becomes the process of `slot`, runs what its start-up message says, and ends.
+ *
+ *  Order: death pipe, slot, descriptors, signals, limits, sandbox; then the user's function. So nothing of the user's runs in a process that could outlive its
+ *  parent or exceed its limits.
+ */
+[[noreturn]] void run_worker(const WorkerStart& start);
+
+}  // namespace royong::inline v0::detail

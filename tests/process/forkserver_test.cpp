@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "process/clone_sibling.hpp"
+#include "process/every_start_method.hpp"
+#include "royong/error.hpp"
+#include "support/matchers.hpp"
+#include "support/process_tree.hpp"
+
+namespace royong_test {
+namespace {
+
+pid_t forkserver() {
+  for (const auto& process : descendants(::getpid()))
+    if (is_forkserver(process, ::getpid())) return process.pid;
+  return 0;
+}
+
+mp::Process in_forkserver(void (*f)()) {
+  return mp::get_context(mp::StartMethod::forkserver).process(f);
+}
+
+int run_once() {
+  auto process = in_forkserver([] { std::exit(7); });
+  process.start();
+  process.join();
+  return process.exitcode().value_or(-1000);
+}
+
+TEST(Forkserver, is_kept_and_used_again) {
+  EXPECT_EQ(run_once(), 7);
+  const pid_t server = forkserver();
+  EXPECT_NE(server, 0);
+  EXPECT_EQ(run_once(), 7);
+  EXPECT_EQ(forkserver(), server);
+}
+
+TEST(Forkserver, that_was_killed_is_replaced) {
+  EXPECT_EQ(run_once(), 7);
+  const pid_t server = forkserver();
+  ::kill(server, SIGKILL);
+  EXPECT_EQ(run_once(), 7);
+  EXPECT_NE(forkserver(), server);
+}
+
+TEST(Forkserver, that_was_killed_leaves_its_workers_alive) {
+  auto process = in_forkserver([] {
+    for (;;) ::pause();
+  });
+  process.start();
+  ::kill(forkserver(), SIGKILL);
+  EXPECT_EQ(run_once(), 7);
+  EXPECT_TRUE(process.is_alive());
+  process.terminate();
+  process.join();
+  EXPECT_EQ(process.exitcode(), -SIGTERM);
+}
+
+TEST(Forkserver, makes_direct_children) {
+  auto process =
+      in_forkserver([] { std::exit(::getppid() == mp::parent_process()->pid() ? 7 : 8); });
+  process.start();
+  process.join();
+  EXPECT_EQ(process.exitcode(), 7);
+}
+
+TEST(Forkserver, is_not_among_the_children) {
+  EXPECT_EQ(run_once(), 7);
+  EXPECT_TRUE(mp::active_children().empty());
+}
+
+TEST(Forkserver, makes_processes_whose_threads_are_sound) {
+  auto process =
+      in_forkserver([] { std::exit(royong::detail::is_thread_identity_sound() ? 7 : 8); });
+  process.start();
+  process.join();
+  EXPECT_EQ(process.exitcode(), 7);
+}
+
+int preloaded = 0;
+
+TEST(Preload, is_run_once_and_every_process_has_it) {
+  mp::set_forkserver_preload([] { ++preloaded; });
+  for (int i = 0; i < 2; ++i) {
+    auto process = in_forkserver([] { std::exit(preloaded); });
+    process.start();
+    process.join();
+    EXPECT_EQ(process.exitcode(), 1);
+  }
+  EXPECT_EQ(preloaded, 0);
+}
+
+TEST(Preload, that_throws_does_not_stop_the_server) {
+  mp::set_forkserver_preload([] { throw std::runtime_error("expected by the test"); });
+  EXPECT_EQ(run_once(), 7);
+}
+
+TEST(Preload, comes_before_the_first_process) {
+  EXPECT_EQ(run_once(), 7);
+  EXPECT_THROW_MESSAGE(mp::set_forkserver_preload([] {}), mp::UsageError, "runs already");
+}
+
+}  // namespace
+}  // namespace royong_test
