@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief LockWord: a mutex in one word of shared memory that says who owns it.
+ *
+ *  Bits: 0-29 the owning process (slot and generation; 0 is nobody), 30 abandoned, 31 somebody may be asleep.
+ *
+ *  Every change of state is one compare-and-swap of this one word, so there is no instant at which a death leaves it torn:
+ *
+ *  | the process dies                  | what the word says     | who repairs |
+ *  |-----------------------------------|------------------------|-------------|
+ *  | before the swap that takes it     | another owner, or none | nothing to do |
+ *  | after it, before the one that frees it | the dead owner    | the sweep of whoever reaps it (`free_of_dead`), or a waiter that finds the owner dead twice, a slice apart |
+ *  | after freeing, before the wake-up | nobody                 | sleepers look again when their slice ends, or at the death broadcast |
+ *  | asleep, or woken and not acting   | the sleep bit, or none | the same |
+ *
+ *  Not a robust pthread mutex: that is made for short inner locks (a thread may hold 2048 at the most, and it is slower when contended).
+ */
+#pragma once
+
+#include <atomic>   // for std::atomic
+#include <cstdint>  // for std::uint32_t, std::uint64_t
+
+#include "royong/detail/config.hpp"
+#include "royong/timeout.hpp"
+
+namespace royong::inline v0::detail {
+
+/// This process as the owner of a LockWord; 0 when it is no member of a family.
+ROYONG_API std::uint32_t self_word() noexcept;
+/// This thread of this process: unique in the family, and never the same as one of a dead process.
+ROYONG_API std::uint64_t self_thread() noexcept;
+
+/// Zero-filled is free.
+struct LockWord {
+  static constexpr std::uint32_t sleepers = 1u << 31;
+  static constexpr std::uint32_t abandoned_bit = 1u << 30;
+  static constexpr std::uint32_t owner_mask = abandoned_bit - 1;
+
+  std::atomic<std::uint32_t> word;
+
+  /// @return whether it is locked now
+  bool lock(Timeout timeout = forever) {
+    const auto self = self_word();
+    if (take(self)) return true;
+    return lock_slow(self, timeout);
+  }
+
+  /// @return false when it was free already: nothing changed
+  bool unlock() noexcept {
+    auto seen = word.load(std::memory_order_relaxed);
+    do {
+      if ((seen & owner_mask) == 0) return false;
+      // release: what was written under the lock is seen by who takes it next.
+    } while (!word.compare_exchange_weak(seen, seen & abandoned_bit, std::memory_order_release,
+                                         std::memory_order_relaxed));
+    if ((seen & sleepers) != 0) wake();
+    return true;
+  }
+
+  std::uint32_t owner() const noexcept { return word.load(std::memory_order_relaxed) & owner_mask; }
+  bool abandoned() const noexcept {
+    return (word.load(std::memory_order_relaxed) & abandoned_bit) != 0;
+  }
+  void mark_consistent() noexcept { word.fetch_and(~abandoned_bit, std::memory_order_relaxed); }
+
+ private:
+  // Free, nobody asleep, not abandoned: nearly always, when locks are held for short.
+  bool take(std::uint32_t self) noexcept {
+    std::uint32_t nobody = 0;
+    return self != 0 && word.compare_exchange_strong(nobody, self, std::memory_order_acquire,
+                                                     std::memory_order_relaxed);
+  }
+  ROYONG_API bool lock_slow(std::uint32_t self, Timeout timeout);
+  ROYONG_API void wake() noexcept;
+};
+
+/// A LockWord that the thread which owns it can take again. Zero-filled is free.
+struct RecursiveLockWord {
+  LockWord lock_word;
+  /// How often the owner has taken it. Only the owner looks at it; who takes the lock anew begins with 1, whatever a dead owner left.
+  std::uint32_t count;
+  /// self_thread() of the owner, 0 before it unlocks: equal to a thread's own only while that thread is the owner.
+  std::atomic<std::uint64_t> thread;
+
+  bool owned() const noexcept { return thread.load(std::memory_order_relaxed) == self_thread(); }
+
+  bool lock(Timeout timeout = forever) {
+    const auto self = self_thread();
+    if (thread.load(std::memory_order_relaxed) == self) {
+      ++count;
+      return true;
+    }
+    if (!lock_word.lock(timeout)) return false;
+    count = 1;
+    thread.store(self, std::memory_order_relaxed);
+    return true;
+  }
+
+  /// @return false when this thread does not own it: nothing changed
+  bool unlock() noexcept {
+    if (!owned()) return false;
+    if (--count != 0) return true;
+    thread.store(0, std::memory_order_relaxed);
+    return lock_word.unlock();
+  }
+};
+
+}  // namespace royong::inline v0::detail

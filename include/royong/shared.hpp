@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief Value, Array, RawValue, RawArray: data that several processes see.
+ *
+ *  All of them are handles: a copy names the same shared data, and a handle may be an argument, a result or a message. The data is gone when the last
+ *  process has let go of it.
+ *
+ *  `T` must be trivially copyable, with no pointer in it, however deep (checked at compile time).
+ */
+#pragma once
+
+#include <algorithm>         // for std::ranges::copy
+#include <concepts>          // for std::convertible_to
+#include <cstddef>           // for std::size_t
+#include <cstdint>           // for std::int64_t
+#include <initializer_list>  // for std::initializer_list
+#include <ranges>            // for std::ranges::input_range
+#include <span>              // for std::span
+#include <type_traits>       // for std::invoke_result_t
+#include <vector>            // for std::vector
+
+#include "royong/detail/cells.hpp"
+
+namespace royong::inline v0 {
+
+/** @brief A shared value without a lock: plain memory.
+ *
+ *  **Errors.** Creating: `ArenaFull`, and `UsageError` before `init`.
+ *
+ *  **Threads and processes.** As a plain variable that threads share: who writes while others read needs a lock, or `std::atomic_ref`.
+ *
+ *  **If the peer dies.** The memory keeps what it had written.
+ *
+ *  Example: examples/lock_race.cpp
+ */
+template <class T>
+class RawValue {
+  static_assert(detail::require_flat<T>());
+
+ public:
+  /// @throws ArenaFull, UsageError
+  explicit RawValue(const T& init = T{})
+      : RawValue(detail::Cells<T>::create(kind_, type_hash_, 1)) {
+    get() = init;
+  }
+  RawValue(const RawValue&) = default;
+  RawValue& operator=(const RawValue&) = default;
+
+  /// The value itself, in shared memory.
+  T& get() const noexcept { return *data_; }
+  T& operator*() const noexcept { return *data_; }
+  T* operator->() const noexcept { return data_; }
+
+ private:
+  friend struct detail::HandleAccess;
+  static constexpr auto kind_ = detail::ObjectKind::value;
+  static constexpr auto type_hash_ = detail::type_hash<RawValue>();
+  explicit RawValue(detail::ObjectRef object)
+      : object_(std::move(object)), data_(detail::Cells<T>(object_).data()) {}
+
+  detail::ObjectRef object_;
+  T* data_;
+};
+
+/** @brief A shared array without a lock: a contiguous range straight in shared memory. Its length is fixed.
+ *
+ *  Aligned to 64 bytes; algorithms, `std::span` and views take it as they take a vector.
+ *
+ *  **Errors, threads and processes, if the peer dies:** as RawValue. A negative length is `UsageError`.
+ *
+ *  Example: examples/value_array.cpp
+ */
+template <class T>
+class RawArray {
+  static_assert(detail::require_flat<T>());
+
+ public:
+  /// `n` zeros.
+  explicit RawArray(std::int64_t n) : RawArray(detail::Cells<T>::create(kind_, type_hash_, n)) {}
+  RawArray(std::initializer_list<T> values) : RawArray(static_cast<std::int64_t>(values.size())) {
+    std::ranges::copy(values, begin());
+  }
+  /// A copy of the range's elements.
+  template <std::ranges::input_range R>
+    requires(!std::same_as<std::remove_cvref_t<R>, RawArray> &&
+             std::convertible_to<std::ranges::range_reference_t<R>, T>)
+  explicit RawArray(R&& range) : RawArray(collect(range)) {}
+  RawArray(const RawArray&) = default;
+  RawArray& operator=(const RawArray&) = default;
+
+  std::size_t size() const noexcept { return size_; }
+  bool empty() const noexcept { return size_ == 0; }
+  T* data() const noexcept { return data_; }
+  T* begin() const noexcept { return data_; }
+  T* end() const noexcept { return data_ + size_; }
+  /// Not checked.
+  T& operator[](std::size_t i) const noexcept { return data_[i]; }
+  /// @throws std::out_of_range
+  T& at(std::size_t i) const {
+    if (i >= size_) detail::throw_out_of_range(i, size_);
+    return data_[i];
+  }
+
+ private:
+  friend struct detail::HandleAccess;
+  static constexpr auto kind_ = detail::ObjectKind::array;
+  static constexpr auto type_hash_ = detail::type_hash<RawArray>();
+  explicit RawArray(detail::ObjectRef object) : object_(std::move(object)) {
+    const detail::Cells<T> cells(object_);
+    data_ = cells.data();
+    size_ = cells.size();
+  }
+  template <class R>
+  static detail::ObjectRef collect(R& range) {
+    if constexpr (std::ranges::forward_range<R>) {
+      auto object = detail::Cells<T>::create(
+          kind_, type_hash_, static_cast<std::int64_t>(std::ranges::distance(range)));
+      std::ranges::copy(range, detail::Cells<T>(object).data());
+      return object;
+    } else {
+      std::vector<T> values;
+      for (auto&& value : range) values.push_back(static_cast<T>(value));
+      return collect(values);
+    }
+  }
+
+  detail::ObjectRef object_;
+  T* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+/** @brief Exclusive access to a Value: works as a pointer to it, and releases the value's lock at its end.
+ *
+ *  **If the peer dies.** If the owner of a guard dies, the next one gets the lock and sees `get_lock().abandoned()`.
+ */
+template <class T>
+class ValueGuard {
+ public:
+  ValueGuard(const ValueGuard&) = delete;
+  ValueGuard& operator=(const ValueGuard&) = delete;
+  ~ValueGuard() { lock_.unlock(); }
+
+  T& operator*() const noexcept { return *data_; }
+  T* operator->() const noexcept { return data_; }
+
+ private:
+  template <class>
+  friend class Value;
+  explicit ValueGuard(const detail::Cells<T>& cells) : lock_(cells.lock()), data_(cells.data()) {
+    lock_.lock();
+    cells.finish_redo();
+  }
+  RLock lock_;
+  T* data_;
+};
+
+/** @brief A shared value whose every operation is atomic: `v += 1` from eight processes adds up.
+ *
+ *  Types of 1, 2, 4 and 8 bytes are changed by one instruction, without a lock; larger ones under the value's lock, so that a death never leaves half
+ *  of a value. For more than one operation use `update`, or hold `lock()`. Guards and updates exclude each other. Single operations on types of 1, 2, 4 and 8 bytes do
+ *  not wait for them.
+ *
+ *  **Errors.** Creating: `ArenaFull`, and `UsageError` before `init`.
+ *
+ *  **Threads and processes.** Every member may be called by any thread of any process at any time. Sequentially consistent.
+ *
+ *  **If the peer dies.** Each operation has happened or has not. `update` likewise: the function's result is stored in one step, or not at all.
+ *
+ *  Example: examples/value_array.cpp
+ */
+template <class T>
+class Value {
+  static_assert(detail::require_flat<T>());
+
+ public:
+  /// @throws ArenaFull, UsageError
+  explicit Value(const T& init = T{}) : Value(detail::Cells<T>::create(kind_, type_hash_, 1)) {
+    *cells_.data() = init;
+  }
+  Value(const Value&) = default;
+  Value& operator=(const Value&) = default;
+
+  T load() const { return cells_.load(*cells_.data()); }
+  void store(const T& value) const { cells_.store(*cells_.data(), value); }
+  /// Stores, and returns what was there.
+  T exchange(const T& value) const {
+    return cells_.modify(*cells_.data(), [&](const T&) { return value; }).first;
+  }
+
+  /// Adds; for every type with `+`. @return the new value
+  template <class U>
+  T operator+=(const U& amount) const {
+    return cells_.add(*cells_.data(), amount);
+  }
+  /// Subtracts; for every type with `-`. @return the new value
+  template <class U>
+  T operator-=(const U& amount) const {
+    return cells_.subtract(*cells_.data(), amount);
+  }
+  T operator++() const { return *this += 1; }
+  T operator--() const { return *this -= 1; }
+  T operator++(int) const { return static_cast<T>(++*this - 1); }
+  T operator--(int) const { return static_cast<T>(--*this + 1); }
+
+  /** @brief Replaces the value by what `f` makes of it, while no other update and no guard is under way.
+   *
+   *  `f` is any callable, called in this process: `T f(T)`, or `void f(T&)`. It is called again when a single operation came in between. If it throws, nothing has changed.
+   *  @return the new value
+   */
+  template <class F>
+  T update(F&& f) const {
+    const std::scoped_lock guard(cells_.lock());
+    return cells_
+        .modify(*cells_.data(),
+                [&](T now) {
+                  if constexpr (std::is_void_v<std::invoke_result_t<F&, T&>>) {
+                    f(now);
+                    return now;
+                  } else {
+                    return static_cast<T>(f(now));
+                  }
+                })
+        .second;
+  }
+
+  /// The value's lock, for `std::scoped_lock`. It belongs to the value: send the value to another process, not its lock.
+  const RLock& get_lock() const noexcept { return cells_.lock(); }
+  /// Exclusive access, as through a pointer, for as long as the guard lives.
+  [[nodiscard]] ValueGuard<T> lock() const { return ValueGuard<T>(cells_); }
+
+ private:
+  friend struct detail::HandleAccess;
+  static constexpr auto kind_ = detail::ObjectKind::value;
+  static constexpr auto type_hash_ = detail::type_hash<Value>();
+  explicit Value(detail::ObjectRef object) : object_(std::move(object)), cells_(object_) {}
+
+  detail::ObjectRef object_;
+  detail::Cells<T> cells_;
+};
+
+/// One element of an Array, as `array[i]` gives it: reading and writing it are the array's atomic operations.
+template <class T>
+class ArrayElement {
+ public:
+  // NOLINTNEXTLINE(google-explicit-constructor): it stands for the element.
+  operator T() const { return cells_.load(cell_); }
+  T operator=(const T& value) const {
+    cells_.store(cell_, value);
+    return value;
+  }
+  T operator=(const ArrayElement& other) const { return *this = static_cast<T>(other); }
+  ArrayElement(const ArrayElement&) = default;
+  template <class U>
+  T operator+=(const U& amount) const {
+    return cells_.add(cell_, amount);
+  }
+  template <class U>
+  T operator-=(const U& amount) const {
+    return cells_.subtract(cell_, amount);
+  }
+  T operator++() const { return *this += 1; }
+  T operator--() const { return *this -= 1; }
+  T operator++(int) const { return static_cast<T>(++*this - 1); }
+  T operator--(int) const { return static_cast<T>(--*this + 1); }
+
+ private:
+  template <class>
+  friend class Array;
+  ArrayElement(const detail::Cells<T>& cells, T& cell) : cells_(cells), cell_(cell) {}
+  const detail::Cells<T>& cells_;
+  T& cell_;
+};
+
+/// Exclusive access to an Array: a contiguous range, usable as `std::span<T>`, that releases the array's lock at its end.
+template <class T>
+class ArrayGuard {
+ public:
+  ArrayGuard(const ArrayGuard&) = delete;
+  ArrayGuard& operator=(const ArrayGuard&) = delete;
+  ~ArrayGuard() { lock_.unlock(); }
+
+  std::size_t size() const noexcept { return elements_.size(); }
+  T* data() const noexcept { return elements_.data(); }
+  T* begin() const noexcept { return data(); }
+  T* end() const noexcept { return data() + size(); }
+  /// Not checked.
+  T& operator[](std::size_t i) const noexcept { return elements_[i]; }
+
+
+ private:
+  template <class>
+  friend class Array;
+  explicit ArrayGuard(const detail::Cells<T>& cells)
+      : lock_(cells.lock()), elements_(cells.data(), cells.size()) {
+    lock_.lock();
+    cells.finish_redo();
+  }
+  RLock lock_;
+  std::span<T> elements_;
+};
+
+/** @brief A shared array whose single elements are read and written atomically. Its length is fixed.
+ *
+ *  For work on many elements hold `lock()`, or use RawArray. As with Value, single operations on elements of 1, 2, 4 and 8 bytes do not wait for guards.
+ *
+ *  **Errors.** Creating: `ArenaFull`; `UsageError` for a negative length and before `init`. An index beyond the end is `std::out_of_range`.
+ *
+ *  **Threads and processes.** Every member may be called by any thread of any process at any time. Sequentially consistent.
+ *
+ *  **If the peer dies.** Each operation has happened or has not.
+ *
+ *  Example: examples/value_array.cpp
+ */
+template <class T>
+class Array {
+  static_assert(detail::require_flat<T>());
+
+ public:
+  /// `n` zeros.
+  explicit Array(std::int64_t n) : Array(detail::Cells<T>::create(kind_, type_hash_, n)) {}
+  Array(std::initializer_list<T> values) : Array(static_cast<std::int64_t>(values.size())) {
+    std::ranges::copy(values, cells_.data());
+  }
+  /// A copy of the range's elements.
+  template <std::ranges::input_range R>
+    requires std::convertible_to<std::ranges::range_reference_t<R>, T>
+  explicit Array(R&& range) : Array(collect(range)) {}
+  Array(const Array&) = default;
+  Array& operator=(const Array&) = default;
+
+  std::size_t size() const noexcept { return cells_.size(); }
+  /// @throws std::out_of_range
+  T load(std::size_t i) const { return cells_.load(cells_.at(i)); }
+  /// @throws std::out_of_range
+  void store(std::size_t i, const T& value) const { cells_.store(cells_.at(i), value); }
+  /// The element, to be read, assigned to, or added to. Valid while this handle lives. @throws std::out_of_range
+  ArrayElement<T> operator[](std::size_t i) const { return {cells_, cells_.at(i)}; }
+
+  /// The array's lock, for `std::scoped_lock`. It belongs to the array: send the array to another process, not its lock.
+  const RLock& get_lock() const noexcept { return cells_.lock(); }
+  /// Exclusive access to all elements for as long as the guard lives.
+  [[nodiscard]] ArrayGuard<T> lock() const { return ArrayGuard<T>(cells_); }
+
+ private:
+  friend struct detail::HandleAccess;
+  static constexpr auto kind_ = detail::ObjectKind::array;
+  static constexpr auto type_hash_ = detail::type_hash<Array>();
+  explicit Array(detail::ObjectRef object) : object_(std::move(object)), cells_(object_) {}
+  template <class R>
+  static detail::ObjectRef collect(R& range) {
+    if constexpr (std::ranges::forward_range<R>) {
+      auto object = detail::Cells<T>::create(
+          kind_, type_hash_, static_cast<std::int64_t>(std::ranges::distance(range)));
+      std::ranges::copy(range, detail::Cells<T>(object).data());
+      return object;
+    } else {
+      std::vector<T> values;
+      for (auto&& value : range) values.push_back(static_cast<T>(value));
+      return collect(values);
+    }
+  }
+
+  detail::ObjectRef object_;
+  detail::Cells<T> cells_;
+};
+
+}  // namespace royong::inline v0
