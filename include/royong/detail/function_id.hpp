@@ -12,8 +12,10 @@ namespace royong::inline v0::detail {
 
 /** @brief A function as (module, offset).
  *
- *  The module is an index into the family's module table (build-id and absolute path of each, in the arena); the offset counts from
- *  the module's load address. Names are not used: two lambdas of one function, or two anonymous namespaces, can share one.
+ *  The module is an index into the family's module table (build-id and absolute path of each, in
+ *  the arena); the offset counts from
+ *  the module's load address. Names are not used: two lambdas of one function, or two anonymous
+ *  namespaces, can share one.
  *  bits = module << 48 | offset.
  */
 struct FunctionId {
@@ -22,12 +24,14 @@ struct FunctionId {
 };
 
 /** @brief Names the function at `address`; registers its module at first sight.
- *  @throws UsageError the address lies in no module (JIT code, a wild pointer), or the program is not initialised
+ *  @throws UsageError the address lies in no module (JIT code, a wild pointer), or the program is
+ *    not initialised
  */
 ROYONG_API FunctionId identify(const void* address);
 
 /** @brief The address that `id` has in this process. Loads the module when it is not loaded yet.
- *  @throws TransferError unknown module; module missing or changed on disk (both build-ids are named); offset outside the executable
+ *  @throws TransferError unknown module; module missing or changed on disk (both build-ids are
+ *    named); offset outside the executable
  *          segments
  */
 ROYONG_API void* resolve(FunctionId id);
