@@ -12,19 +12,10 @@
 #include <filesystem>   // for std::filesystem::temp_directory_path
 #include <string_view>  // for std::string_view
 
+#include "royong/init.hpp"
 #include "support/backtrace.hpp"
 #include "support/leak_listener.hpp"
 #include "support/supervisor.hpp"
-
-// Until the library has it.
-#if __has_include("process/init.cpp")
-#include "royong/init.hpp"
-#else
-namespace royong {
-static void init(int, char**) {}
-static bool is_worker() { return false; }
-}  // namespace royong
-#endif
 
 namespace {
 

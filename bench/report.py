@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Prints one markdown table row for each goal: ours, the limit, the peers, the ratio, reached or not.
+
+usage: report.py FOLDER
+
+FOLDER holds the JSON files of the benchmarks (./run bench writes them to build/bench). What is no benchmark
+program of ours (Python, the compiler) is measured first, unless its file is there.
+
+A benchmark is called ROW/KIND/NAME, KIND being limit, peer or royong. The figure is the median of the repetitions.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).parent
+
+OTHER_PROGRAMS = {
+    "python.json": [sys.executable, HERE / "peers" / "python_pool.py"],
+    "compile_time.json": [HERE / "compile_time.sh"],
+}
+
+
+class Row:
+    """What was measured in one row: medians, with their deviations."""
+
+    def __init__(self):
+        self.figures = {"limit": {}, "peer": {}, "royong": {}}
+        self.memory = None
+
+    def best(self, kind, is_rate):
+        figures = [figure for figure, _ in self.figures[kind].values()]
+        if not figures:
+            return None
+        return max(figures) if is_rate else min(figures)
+
+    def of(self, kind, name):
+        figure = self.figures[kind].get(name)
+        return figure and figure[0]
+
+
+# A goal judges what it is given: (ours, limit, row) -> bool, or None when something was not measured.
+def within(factor):
+    """At most so many times the limit's time."""
+    return lambda ours, limit, row: limit and ours <= factor * limit
+
+
+def at_least(rate):
+    return lambda ours, limit, row: ours >= rate
+
+
+def at_most(nanoseconds):
+    return lambda ours, limit, row: ours <= nanoseconds
+
+
+def peer_times(name, factor):
+    """So many times as fast as a peer; both are times."""
+    return lambda ours, limit, row: row.of("peer", name) and ours * factor <= row.of("peer", name)
+
+
+def peer_rate_times(name, factor):
+    return lambda ours, limit, row: row.of("peer", name) and ours >= factor * row.of("peer", name)
+
+
+def memory_at_most(mib):
+    return lambda ours, limit, row: row.memory is not None and row.memory <= mib
+
+
+# Row: what, which of ours counts, whether the figure is a rate, the goals with their texts.
+GOALS = {
+    "P1": (
+        "start + join, forkserver",
+        "forkserver",
+        False,
+        [("<= 1.15x limit", within(1.15)), ("50x Python", peer_times("Python_forkserver", 50))],
+    ),
+    "P2": ("same, 1 GiB touched", "forkserver", False, [("<= 1.15x limit", within(1.15))]),
+    "P3": ("same, warm spare", "spare", False, [("<= 2x limit", within(2))]),
+    "P4": ("start + join, spawn", "spawn", False, [("<= 1.2x posix_spawn", within(1.2))]),
+    "B1": ("encode + decode a struct", None, False, [("<= 1.3x flat buffer", within(1.3))]),
+    "K1": (
+        "compile the umbrella and a map",
+        "umbrella_and_map",
+        False,
+        [("<= 2.5 s", at_most(2.5e9)), ("<= 400 MiB", memory_at_most(400))],
+    ),
+    "T1": (
+        "no-op tasks, a future each",
+        "apply_async",
+        True,
+        [
+            (">= 5 M/s", at_least(5e6)),
+            ("past oneTBB", peer_rate_times("oneTBB_task_group", 1)),
+            ("200x Python", peer_rate_times("Python_Pool", 200)),
+        ],
+    ),
+    "T1_rings": ("same, results merely summed, no futures", None, True, []),
+    "T2": ("map x*x, vector in and out", "map", True, [(">= 0.5 G/s", at_least(0.5e9))]),
+    "T2_shared": ("parallel_for over arrays", "parallel_for", True, [(">= 1.3 G/s", at_least(1.3e9))]),
+}
+
+
+def nanoseconds(time, unit):
+    return time * {"ns": 1, "us": 1e3, "ms": 1e6, "s": 1e9}[unit]
+
+
+def rows_of(path):
+    """Yields name, median time in ns, rate or None, deviation of the time, MiB or None."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    for row in data.get("rows", []):
+        yield row["name"], row["median_ns"], row.get("items_per_second"), row["mad_ns"], row.get("peak_mib")
+    medians, deviations = {}, {}
+    for entry in data.get("benchmarks", []):
+        which = {"median": medians, "mad": deviations}.get(entry.get("aggregate_name"))
+        if which is not None and not entry.get("error_occurred"):
+            which[entry["run_name"]] = entry
+    for name, entry in medians.items():
+        time = nanoseconds(entry["real_time"], entry["time_unit"])
+        deviation = deviations.get(name)
+        spread = nanoseconds(deviation["real_time"], deviation["time_unit"]) if deviation else 0
+        yield name, time, entry.get("items_per_second"), spread, None
+
+
+def collect(folder):
+    rows = {}
+    for path in sorted(folder.glob("*.json")):
+        for name, time, rate, deviation, memory in rows_of(path):
+            parts = name.split("/")
+            if len(parts) < 3 or parts[1] not in ("limit", "peer", "royong"):
+                continue
+            row = rows.setdefault(parts[0], Row())
+            is_rate = parts[0] in GOALS and GOALS[parts[0]][2]
+            figure = rate if is_rate and rate else time
+            row.figures[parts[1]][parts[2]] = (figure, deviation / time if time else 0)
+            if parts[1] == "royong" and memory is not None:
+                row.memory = memory
+    return rows
+
+
+def text_of(figure, is_rate):
+    if figure is None:
+        return "-"
+    if is_rate:
+        units = ((1e9, "G/s"), (1e6, "M/s"), (1e3, "k/s"), (1, "/s"))
+    else:
+        units = ((1e9, "s"), (1e6, "ms"), (1e3, "us"), (1, "ns"))
+    size, unit = next(((s, u) for s, u in units if figure >= s), units[-1])
+    return f"{figure / size:.3g} {unit}"
+
+
+def peers_text(row, is_rate):
+    peers = sorted(row.figures["peer"].items(), key=lambda peer: peer[1][0], reverse=is_rate)
+    return ", ".join(f"{name.replace('_', ' ')} {text_of(figure, is_rate)}" for name, (figure, _) in peers) or "-"
+
+
+def table_row(key, row):
+    what, counted, is_rate, goals = GOALS.get(key, (key, None, False, []))
+    ours = row.of("royong", counted) if counted else row.best("royong", is_rate)
+    limit = row.best("limit", is_rate)
+    spread = next((d for f, d in row.figures["royong"].values() if f == ours), 0)
+    ours_text = "-" if ours is None else f"{text_of(ours, is_rate)} ±{100 * spread:.0f} %"
+    if row.memory is not None and ours is not None:
+        ours_text += f", {row.memory:.0f} MiB"
+    ratio = f"{ours / limit:.2f}" if ours and limit else "-"
+    verdicts = []
+    for text, judge in goals:
+        verdict = None if ours is None else judge(ours, limit, row)
+        verdicts.append(text + ": " + ("not measured" if verdict is None else "yes" if verdict else "**no**"))
+    cells = [key, what, ours_text, text_of(limit, is_rate), ratio, "; ".join(verdicts) or "-", peers_text(row, is_rate)]
+    return "| " + " | ".join(cells) + " |"
+
+
+def measure_others(folder):
+    for name, command in OTHER_PROGRAMS.items():
+        path = folder / name
+        if path.exists():
+            continue
+        print(f"measuring {name} ...", file=sys.stderr)
+        finished = subprocess.run(command, stdout=subprocess.PIPE, check=False)
+        if finished.returncode == 0:
+            path.write_bytes(finished.stdout)
+        else:
+            print(f"{name}: could not be measured", file=sys.stderr)
+
+
+def print_contexts(folder):
+    seen = {}
+    for path in sorted(folder.glob("*.json")):
+        seen.update(json.loads(path.read_text(encoding="utf-8")).get("context", {}))
+    keys = ("processor", "num_cpus", "kernel", "compiler", "python", "commit", "governor", "load", "pinned", "date")
+    print("\n" + "; ".join(f"{key}: {seen[key]}" for key in keys if key in seen))
+
+
+def main():
+    if len(sys.argv) != 2 or not pathlib.Path(sys.argv[1]).is_dir():
+        sys.exit("usage: report.py FOLDER")
+    folder = pathlib.Path(sys.argv[1])
+    measure_others(folder)
+    rows = collect(folder)
+    if not rows:
+        sys.exit(f"report.py: no results in {folder}")
+    print("| row | what | royong | limit | ratio | goal | peers |")
+    print("|---|---|---|---|---|---|---|")
+    for key in sorted(rows, key=lambda k: (list(GOALS).index(k) if k in GOALS else len(GOALS), k)):
+        print(table_row(key, rows[key]))
+    print_contexts(folder)
+
+
+if __name__ == "__main__":
+    main()
