@@ -129,7 +129,9 @@ class Cells {
       const T step = static_cast<T>(amount);
       return static_cast<T>(std::atomic_ref<T>(cell).fetch_add(step) + step);
     } else {
-      return modify(cell, [&](const T& now) { return static_cast<T>(now + amount); }).second;
+      return modify(cell,
+                    [&](const T& now) { return static_cast<T>(meet<U>(now) + meet<T>(amount)); })
+          .second;
     }
   }
   template <class U>
@@ -138,11 +140,23 @@ class Cells {
       const T step = static_cast<T>(amount);
       return static_cast<T>(std::atomic_ref<T>(cell).fetch_sub(step) - step);
     } else {
-      return modify(cell, [&](const T& now) { return static_cast<T>(now - amount); }).second;
+      return modify(cell,
+                    [&](const T& now) { return static_cast<T>(meet<U>(now) - meet<T>(amount)); })
+          .second;
     }
   }
 
  private:
+  /// A number as its partner's type, where that is a floating one: what the built-in operators do, said aloud.
+  template <class Partner, class Number>
+  static auto meet(const Number& number) {
+    if constexpr (std::is_arithmetic_v<Number> && std::is_floating_point_v<Partner>) {
+      return static_cast<std::common_type_t<Partner, Number>>(number);
+    } else {
+      return number;
+    }
+  }
+
   void commit(T& cell, const T& value) const noexcept {
     const auto index = static_cast<std::uint64_t>(&cell - data());
     std::memcpy(static_cast<void*>(data() + view_.count), &value, sizeof(T));

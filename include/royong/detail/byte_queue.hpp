@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief ByteQueue: the queue as it is below the types: messages are bytes.
+ */
+#pragma once
+
+#include <atomic>   // for std::atomic
+#include <cstddef>  // for std::byte, std::size_t
+#include <cstdint>  // for std::uint64_t
+#include <span>     // for std::span
+#include <vector>   // for std::vector
+
+#include "royong/detail/config.hpp"
+#include "royong/detail/object.hpp"
+#include "royong/timeout.hpp"
+
+namespace royong::inline v0::detail {
+
+/** @brief Messages taken from a queue: copied out of it, or still in their blocks, which end with this object.
+ *
+ *  Used by one thread at a time. If the process dies, its blocks are swept.
+ */
+class ROYONG_API MessageBatch {
+ public:
+  MessageBatch() noexcept = default;
+  MessageBatch(const MessageBatch&) = delete;
+  MessageBatch& operator=(const MessageBatch&) = delete;
+  ~MessageBatch() { clear(); }
+
+  std::size_t size() const noexcept { return count_; }
+  /// The next message's bytes, valid until `clear`. There must be one.
+  std::span<const std::byte> next() noexcept;
+  /// Frees all of it.
+  void clear() noexcept;
+
+  // For the queue, which fills it.
+  void append(std::span<const std::byte> bytes, std::size_t messages);
+  void reserve_block() { blocks_.reserve(blocks_.size() + 1); }
+  void adopt(std::uint64_t block) noexcept { blocks_.push_back(block); }
+
+ private:
+  std::byte inline_[192];  // not initialised
+  std::byte* data_ = inline_;
+  std::size_t capacity_ = sizeof inline_;
+  std::size_t used_ = 0;
+  std::size_t read_ = 0;
+  std::size_t count_ = 0;
+  std::vector<std::byte> heap_;
+  std::vector<std::uint64_t> blocks_;
+};
+
+/** @brief A queue's operations. All may be called by any thread of any process at any time.
+ *
+ *  Waits return what they wait for; misuse and ends are exceptions: `ShutDown`, `ArenaFull`.
+ */
+class ROYONG_API ByteQueue {
+ public:
+  /// @throws UsageError `maxsize` is negative; ArenaFull
+  static ObjectRef create(ObjectKind kind, std::uint64_t type_hash, int maxsize);
+
+  explicit ByteQueue(const ObjectRef& object) noexcept;
+
+  /// What ends a wait early in this process alone (`close`); looked at every 50 ms at the latest.
+  using Closed = const std::atomic<bool>&;
+
+  /** @brief Puts one message.
+   *  @return false: the queue was full until the time was over
+   *  @throws ShutDown, ArenaFull, UsageError (closed)
+   */
+  bool put(std::span<const std::byte> message, Timeout timeout, Closed closed) const;
+
+  /** @brief Puts messages in their order, as many under one lock as fit together.
+   *  @param sizes the messages' lengths; their bytes follow each other in `bytes`
+   *  @return how many: fewer than all when the time was over, or on an error after the first
+   */
+  std::size_t put_many(std::span<const std::byte> bytes, std::span<const std::size_t> sizes,
+                       Timeout timeout, Closed closed) const;
+
+  /** @brief Waits for one message and takes it, and under the same lock what else is there, `max` in all.
+   *  @return false: none came in time
+   *  @throws ShutDown and all has been taken; UsageError (closed)
+   */
+  bool get(MessageBatch& out, std::size_t max, Timeout timeout, Closed closed) const;
+
+  /// As `get` of one message for ever. @return false: shut down and drained
+  bool get_or_end(MessageBatch& out, Closed closed) const;
+
+  /// Messages in the queue, at one instant.
+  std::size_t size() const noexcept;
+  bool full() const noexcept;
+  void shutdown(bool immediate) const;
+  /// Makes whoever waits look at its `Closed`.
+  void wake() const noexcept;
+
+ private:
+  ObjectRecord* record_;
+};
+
+}  // namespace royong::inline v0::detail

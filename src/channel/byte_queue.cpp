@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "royong/detail/byte_queue.hpp"
+
+#include <algorithm>  // for std::max, std::min
+#include <cstring>    // for std::memcpy
+#include <optional>   // for std::optional
+#include <string>     // for std::to_string
+
+#include "channel/queue_ends.hpp"
+#include "channel/queue_state.hpp"
+#include "memory/blocks.hpp"
+#include "memory/objects.hpp"
+#include "royong/error.hpp"
+#include "sync/spin.hpp"
+
+namespace royong::inline v0::detail {
+
+namespace {
+
+using channel::Position;
+using channel::QueueState;
+
+constexpr int spin_rounds = 200;
+
+std::uint32_t messages_in(const QueueState& state) noexcept {
+  for (;;) {
+    // Neither end moved between the two looks at the head: so it was there while the tail was read.
+    const auto head = state.head.load(std::memory_order_acquire);
+    const auto tail = state.tail.load(std::memory_order_acquire);
+    if (state.head.load(std::memory_order_acquire) == head) {
+      return Position::of(tail).messages - Position::of(head).messages;
+    }
+  }
+}
+
+void refuse_closed(const std::atomic<bool>& closed) {
+  if (closed.load(std::memory_order_relaxed)) {
+    throw UsageError("the queue is closed in this process");
+  }
+}
+
+/** @brief Repeats `attempt` until it has done something; in between, while `hopeless`, it spins and then sleeps on `events`.
+ *  @return how much was done; 0: the time was over
+ */
+template <class Attempt, class Hopeless>
+std::size_t wait_for(Attempt attempt, Hopeless hopeless, sync::EventCount& events, Timeout timeout,
+                     ByteQueue::Closed closed) {
+  refuse_closed(closed);
+  if (const auto done = attempt(); done != 0 || timeout.is_poll()) return done;
+  const auto deadline = timeout.deadline();
+  for (sync::Spinner spinner(spin_rounds); spinner.once();) {
+    if (hopeless()) continue;
+    if (const auto done = attempt()) return done;
+  }
+  for (;;) {
+    const auto key = events.prepare();
+    refuse_closed(closed);
+    if (const auto done = attempt()) {
+      // Passed on: the wake-up of somebody who was killed before acting on it may be among those we got.
+      if (!hopeless()) events.notify_one();
+      return done;
+    }
+    if (!events.wait(key, deadline)) return attempt();
+  }
+}
+
+}  // namespace
+
+// ---- MessageBatch ----
+
+void MessageBatch::append(std::span<const std::byte> bytes, std::size_t messages) {
+  if (capacity_ - used_ < bytes.size()) {
+    heap_.resize(std::max(2 * capacity_, used_ + bytes.size()));
+    if (data_ == inline_) std::memcpy(heap_.data(), inline_, used_);
+    data_ = heap_.data();
+    capacity_ = heap_.size();
+  }
+  std::memcpy(data_ + used_, bytes.data(), bytes.size());
+  used_ += bytes.size();
+  count_ += messages;
+}
+
+std::span<const std::byte> MessageBatch::next() noexcept {
+  channel::MessageHeader header;
+  std::memcpy(&header, data_ + read_, sizeof header);
+  const std::byte* payload = data_ + read_ + sizeof header;
+  read_ += channel::bytes_of(header.size);
+  if (header.kind == 0) return {payload, header.size};
+  channel::LargeMessage large;
+  std::memcpy(&large, payload, sizeof large);
+  return memory::block(large.block).first(large.size);
+}
+
+void MessageBatch::clear() noexcept {
+  for (const auto block : blocks_) memory::free_block(block);
+  blocks_.clear();
+  used_ = read_ = count_ = 0;
+}
+
+// ---- ByteQueue ----
+
+ObjectRef ByteQueue::create(ObjectKind kind, std::uint64_t type_hash, int maxsize) {
+  if (maxsize < 0) {
+    throw UsageError("the size of a queue cannot be negative: " + std::to_string(maxsize));
+  }
+  auto object = ObjectRef::create(kind, type_hash);
+  channel::create_queue(object.record(), static_cast<std::uint32_t>(maxsize));
+  return object;
+}
+
+ByteQueue::ByteQueue(const ObjectRef& object) noexcept : record_(&object.record()) {}
+
+bool ByteQueue::put(std::span<const std::byte> message, Timeout timeout, Closed closed) const {
+  const std::size_t size = message.size();
+  return put_many(message, {&size, 1}, timeout, closed) == 1;
+}
+
+std::size_t ByteQueue::put_many(std::span<const std::byte> bytes,
+                                std::span<const std::size_t> sizes, Timeout timeout,
+                                Closed closed) const {
+  QueueState& state = channel::state_of(*record_);
+  const auto full = [&] {
+    return this->full() && state.shut.load(std::memory_order_relaxed) == channel::open;
+  };
+  const auto deadline = timeout.deadline();
+  std::size_t done = 0;
+  while (done < sizes.size()) {
+    // What is large is copied into its block before the lock is taken.
+    std::optional<channel::NewBlock> block;
+    if (sizes[done] > channel::largest_inline) block.emplace(bytes.first(sizes[done]));
+    const auto attempt = [&] {
+      return channel::put_some(*record_, bytes, sizes.subspan(done), block);
+    };
+    std::size_t put = 0;
+    try {
+      put = wait_for(attempt, full, state.not_full, timeout, closed);
+    } catch (...) {
+      if (done == 0)
+        throw;  // else the caller learns what is in the queue, and the next put says why no more
+    }
+    if (put == 0) break;
+    for (const auto end = done + put; done < end; ++done) bytes = bytes.subspan(sizes[done]);
+    put == 1 ? state.not_empty.notify_one() : state.not_empty.notify_all();
+    if (!timeout.is_forever()) timeout = Timeout(deadline - Timeout::Clock::now());
+  }
+  return done;
+}
+
+bool ByteQueue::get(MessageBatch& out, std::size_t max, Timeout timeout, Closed closed) const {
+  QueueState& state = channel::state_of(*record_);
+  const auto empty = [&] {
+    return state.head.load(std::memory_order_relaxed) ==
+               state.tail.load(std::memory_order_acquire) &&
+           state.shut.load(std::memory_order_relaxed) == channel::open;
+  };
+  const auto attempt = [&] { return channel::take_some(*record_, max, out); };
+  const auto taken = wait_for(attempt, empty, state.not_empty, timeout, closed);
+  if (taken != 0 && state.maxsize.load(std::memory_order_relaxed) != 0) {
+    taken == 1 ? state.not_full.notify_one() : state.not_full.notify_all();
+  }
+  return taken != 0;
+}
+
+bool ByteQueue::get_or_end(MessageBatch& out, Closed closed) const {
+  try {
+    return get(out, 1, forever, closed);
+  } catch (const ShutDown&) {
+    return false;
+  }
+}
+
+std::size_t ByteQueue::size() const noexcept { return messages_in(channel::state_of(*record_)); }
+
+bool ByteQueue::full() const noexcept {
+  const auto maxsize = channel::state_of(*record_).maxsize.load(std::memory_order_relaxed);
+  return maxsize != 0 && size() >= maxsize;
+}
+
+void ByteQueue::shutdown(bool immediate) const { channel::shut(*record_, immediate); }
+
+void ByteQueue::wake() const noexcept {
+  channel::state_of(*record_).not_empty.notify_all();
+  channel::state_of(*record_).not_full.notify_all();
+}
+
+void throw_full() { throw Full("the queue is full"); }
+
+void throw_empty() { throw Empty("the queue is empty"); }
+
+void throw_negative_count() { throw UsageError("a count of messages cannot be negative"); }
+
+}  // namespace royong::inline v0::detail

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief What a queue is in shared memory.
+ *
+ *  A chain of segments, each filled from its beginning to its end and then followed by the next; a drained segment is freed. Producers
+ *  work at the tail under one robust lock, consumers at the head under another one.
+ *
+ *  **The truth** is two words, each moved by one 64-bit store: `tail`, how many messages and units of 8 bytes were ever put, and `head`, how many were ever taken. Both
+ *  run around at 2^32. What lies between is the queue; whatever else a dead process was writing does not count.
+ *
+ *  A message of up to `largest_inline` bytes lies in the segment itself; of a larger one only the offset of a block does. Blocks and segments belong
+ *  to a process while it makes or takes them, and to the queue in between. That handover is what needs repair; whoever gets a lock whose owner died repairs it before anything else. The
+ *  sweep of a dead process does so too, and only then frees what the dead process owned.
+ *
+ *  | a producer dies after it ...           | what is there                            | repair (`recover_put`) |
+ *  |----------------------------------------|------------------------------------------|------------------------|
+ *  | filled a block or a segment            | owned by the dead process                | none: swept |
+ *  | (1) linked the segment (`next`)        | in the chain, owned by the dead process  | it becomes the queue's, `tail_segment` moves on |
+ *  | (2) noted the block (`pending`)        | owned by the dead process                | forget the note; swept |
+ *  | (3) made the block the queue's         | the queue's, but in no message           | free it: `tail` did not move since (2) |
+ *  | (4) moved `tail`: **the commit**       | the message is in the queue              | forget the note |
+ *
+ *  | a consumer dies after it ...           | what is there                            | repair (`recover_get`) |
+ *  |----------------------------------------|------------------------------------------|------------------------|
+ *  | (1) made the drained segment its own   | still at the head, nothing unread in it  | `head_segment` moves on; the segment is swept |
+ *  | (2) moved `head_segment`               | owned by the dead process                | none: swept |
+ *  | (3) made the first message's block its own | still in the queue                   | it becomes the queue's again |
+ *  | (4) moved `head`: **the commit**       | in the dead consumer's hand: lost with it | none: its block is swept |
+ *
+ *  So a put that was killed may have put its message, and a get that was killed takes at most what it was taking. An owner
+ *  is changed under the lock only, and before the commit: afterwards the other side may free the block at any instant.
+ */
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>   // for std::atomic
+#include <cstddef>  // for std::byte, std::size_t
+#include <cstdint>  // for std::uint32_t, std::uint64_t
+
+#include "memory/arena.hpp"
+#include "sync/eventcount.hpp"
+
+namespace royong::inline v0::channel {
+
+inline constexpr std::size_t unit = 8;  ///< messages begin at multiples of this
+inline constexpr std::size_t largest_inline =
+    16 * 1024;  ///< bytes; beyond, a message has a block of its own
+inline constexpr std::size_t first_segment =
+    4 * 1024;  ///< bytes; each is twice as long as the one before, ...
+inline constexpr std::size_t longest_segment = 64 * 1024;  ///< ... up to this
+inline constexpr std::uint32_t most_units =
+    1u << 31;  ///< between head and tail: half of what a position can tell apart
+
+/// `tail` or `head`: both numbers in the one word that is stored.
+struct Position {
+  std::uint32_t messages = 0;
+  std::uint32_t at = 0;
+
+  static constexpr Position of(std::uint64_t word) noexcept {
+    return {static_cast<std::uint32_t>(word >> 32), static_cast<std::uint32_t>(word)};
+  }
+  constexpr std::uint64_t word() const noexcept { return std::uint64_t{messages} << 32 | at; }
+};
+
+/// In front of every message.
+struct MessageHeader {
+  std::uint32_t size;  ///< bytes that follow
+  std::uint32_t kind;  ///< 0: the message; 1: a LargeMessage
+};
+static_assert(sizeof(MessageHeader) == unit);
+
+struct LargeMessage {
+  memory::Offset block;
+  std::uint64_t size;
+};
+
+/// A segment's beginning; the messages follow.
+struct alignas(64) Segment {
+  std::atomic<memory::Offset> next;  ///< 0: this is the last one
+  std::uint32_t start;               ///< position of its first unit
+  std::uint32_t units;               ///< how many it has room for
+
+  std::byte* at(std::uint32_t position) noexcept {
+    return reinterpret_cast<std::byte*>(this + 1) + std::size_t{position - start} * unit;
+  }
+};
+
+enum Shut : std::uint32_t { open = 0, draining = 1, discarding = 3 };
+
+/// Four cache lines: what producers write, what both read, and the same of consumers.
+struct QueueState {
+  alignas(64) pthread_mutex_t put_lock;
+  std::atomic<memory::Offset> tail_segment;
+  std::atomic<memory::Offset> pending;  ///< a block on its way from a producer to the queue
+  sync::EventCount not_empty;           ///< consumers wait here; producers read it at every put
+
+  alignas(64) std::atomic<std::uint64_t> tail;
+  std::atomic<std::uint32_t> pending_at;  ///< where `tail` was when `pending` was noted
+  std::atomic<std::uint32_t> maxsize;     ///< 0: bounded by the quota alone
+  std::atomic<std::uint32_t> shut;
+
+  alignas(64) pthread_mutex_t get_lock;
+  std::atomic<memory::Offset> head_segment;
+  sync::EventCount not_full;
+
+  alignas(64) std::atomic<std::uint64_t> head;
+  /// `tail.at` as a consumer last saw it: while there is something before it, the producers' line is left alone.
+  std::atomic<std::uint32_t> seen_tail;
+};
+static_assert(sizeof(QueueState) == 256);
+
+}  // namespace royong::inline v0::channel
