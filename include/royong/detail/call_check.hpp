@@ -36,7 +36,7 @@ struct CallRefusal {
                 "bool): the worker sees a "
                 "copy; to write into shared memory take a royong::Array or RawArray");
   static_assert(R != CallReason::not_convertible,
-                "royong: an argument does not convert to its parameter's type (std::move what can "
+                "royong: an argument does not convert to the type of its parameter (std::move what can "
                 "only be moved)");
   static_assert(
       R != CallReason::not_callable,

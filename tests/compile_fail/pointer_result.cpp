@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+// expect: royong: a raw pointer cannot cross a process boundary
+#include "royong/detail/call.hpp"
+
+void send(royong::detail::Writer& out) {
+  royong::detail::write_call(out, [](int x) { return new int(x); }, 1);
+}
