@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief The compiled half of a pool, as the templates see it.
+ */
+#pragma once
+
+#include <chrono>      // for std::chrono::seconds
+#include <cstddef>     // for std::byte
+#include <cstdint>     // for std::uint64_t
+#include <filesystem>  // for std::filesystem::path
+#include <memory>      // for std::unique_ptr
+#include <optional>    // for std::optional
+#include <span>        // for std::span
+#include <string>      // for std::string
+#include <vector>      // for std::vector
+
+#include "royong/detail/call.hpp"
+#include "royong/detail/task_state.hpp"
+#include "royong/future.hpp"
+#include "royong/process.hpp"
+
+namespace royong::inline v0 {
+
+/// How often workers may die before they are ready (in their initializer, or before it), until the pool gives up.
+struct RestartLimit {
+  int count = 10;
+  std::chrono::seconds period{60};
+};
+
+/// What a single task may ask for.
+struct TaskOptions {
+  std::string name;  ///< how errors and the log call it; default: its number
+  Timeout
+      timeout;  ///< from its beginning on; then its worker is killed and `get` throws TimeoutError
+  int retries = 0;  ///< how often it is run again after the death of its worker
+};
+
+namespace detail {
+
+/// A pool's options without their templates.
+struct PoolPlan {
+  int processes = 0;
+  std::vector<std::byte> initializer;  ///< what write_call wrote; empty: none
+  std::vector<ObjectRef> kept;         ///< handles in it
+  int maxtasksperchild = 0;
+  std::optional<StartMethod> start_method;
+  ResourceLimits limits;
+  std::string name;
+  RestartLimit restarts;
+  bool inline_tasks = false;
+};
+
+/** @brief A pool of processes: scheduler, rings, workers. Thread-safe.
+ *
+ *  Made by `PoolCore::create`; implemented in src/pool/.
+ */
+class ROYONG_API PoolCore : public TaskEngine {
+ public:
+  /// @throws UsageError, std::system_error, ArenaFull: nothing is left of it
+  static StateRef<PoolCore> create(PoolPlan plan);
+
+  /** @brief Takes over one count of `state`, also when it throws.
+   *  @throws UsageError          closed, or used in a child of a fork
+   *  @throws BrokenProcessPool   the pool cannot run tasks any more
+   *  @throws ArenaFull           the call does not fit the arena
+   */
+  virtual void submit(TaskState& state, Writer& call) = 0;
+  virtual void close() = 0;
+  virtual void terminate() = 0;
+  /// Terminates by SIGKILL.
+  virtual void kill() = 0;
+  /// Cancels every task that no worker has begun.
+  virtual void cancel_pending() = 0;
+  /// @throws UsageError not closed
+  virtual bool join(Timeout timeout) = 0;
+  virtual void resize(int workers) = 0;
+  virtual int size() = 0;
+};
+
+/// What a pool's handle does at its end: close or terminate, then join. Never throws.
+ROYONG_API void end_pool(PoolCore& pool, bool terminate) noexcept;
+
+/// Whether these options ask for anything.
+inline bool needs_extra(const TaskOptions& options) {
+  return !options.name.empty() || !options.timeout.is_forever() || options.retries != 0;
+}
+/// Notes the options in the task. @throws UsageError negative retries
+ROYONG_API void apply_options(const TaskOptions& options, TaskState& state);
+
+/// The state of a task that is about to be submitted: besides the reference there is a count for the engine.
+template <class R>
+StateRef<ResultState<R>> make_state(const TaskOptions* options) {
+  auto state = std::make_unique<ResultState<R>>();
+  if (options != nullptr && needs_extra(*options)) apply_options(*options, *state);
+  return StateRef<ResultState<R>>(state.release());
+}
+
+template <class F, class... Args>
+auto submit_call(PoolCore& pool, const TaskOptions* options, const F& f, Args&&... args) {
+  if constexpr (require_call<std::decay_t<const F>, Args...>()) {
+    using R = CallResult<std::decay_t<const F>, Args...>;
+    Writer call(Transit::argument);
+    write_call(call, f, std::forward<Args>(args)...);
+    auto state = make_state<R>(options);
+    pool.submit(*state, call);
+    return FutureAccess::make(std::move(state));
+  }
+}
+
+/// In a worker: a block that the task was given. @throws TransferError there is no such block, or it is shorter
+ROYONG_API std::span<std::byte> task_block(std::uint64_t offset, std::uint64_t bytes);
+/// In a worker: the running task, a map's chunk, is about to begin this element of it.
+ROYONG_API void begin_element(std::uint32_t index) noexcept;
+
+}  // namespace detail
+
+}  // namespace royong::inline v0

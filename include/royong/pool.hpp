@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief Pool and ProcessPoolExecutor: worker processes that functions are handed to.
+ */
+#pragma once
+
+#include <exception>    // for std::uncaught_exceptions
+#include <optional>     // for std::optional
+#include <string>       // for std::string
+#include <type_traits>  // for std::decay_t
+#include <utility>      // for std::forward
+#include <vector>       // for std::vector
+
+#include "royong/detail/map.hpp"
+#include "royong/detail/pool_core.hpp"
+#include "royong/future.hpp"
+#include "royong/process.hpp"
+
+namespace royong::inline v0 {
+
+/// What each worker runs before its first task: a transferable callable without arguments left (`bind_front` binds them).
+class Initializer {
+ public:
+  Initializer() = default;
+  template <class F>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, Initializer>)
+  // NOLINTNEXTLINE(google-explicit-constructor): PoolOptions{.initializer = f}
+  Initializer(const F& f) {
+    detail::Writer writer(detail::Transit::argument);
+    detail::write_call(writer, f);
+    call_.assign(writer.bytes().begin(), writer.bytes().end());
+    kept_ = writer.take_kept();
+  }
+
+ private:
+  friend class Pool;
+  std::vector<std::byte> call_;
+  std::vector<detail::ObjectRef> kept_;
+};
+
+/// How a pool is made.
+struct PoolOptions {
+  Initializer initializer;   ///< if it throws in any worker, the pool is broken and says why
+  int maxtasksperchild = 0;  ///< a worker ends after so many tasks and is replaced; 0: never
+  std::optional<StartMethod> start_method;  ///< default: get_start_method()
+  ResourceLimits limits;                    ///< for each worker
+  std::string name;  ///< of the workers: "name-1", "name-2" ...; default: "PoolWorker"
+  RestartLimit restarts;
+  bool inline_tasks =
+      false;  ///< for debugging: tasks run in the calling thread, when they are submitted
+};
+
+/** @brief Worker processes, and functions that run in them. Move-only.
+ *
+ *  Callables, arguments and results are `Transferable`. Everything is started by the constructor; workers that die are replaced.
+ *
+ *  The destructor closes the pool and waits until every task has ended and every callback has run; while an exception unwinds the stack it
+ *  terminates instead.
+ *
+ *  **Errors.** Submitting to a pool that is closed or terminated, or in a child of the user's own fork, is a `UsageError`;
+ *  to a broken one, `BrokenProcessPool`. What does not fit the arena is `ArenaFull`: nothing was submitted. What the tasks
+ *  throw comes out of their futures (see `Future`), and out of the functions that wait for them.
+ *
+ *  **Threads and processes.** Thread-safe: any number of threads may submit and wait. At home in one process; a task may make pools of its own.
+ *
+ *  **If the peer dies.** A dead worker takes only the task with it that it was running: that one ends with `WorkerDied`, or is run again
+ *  if it has `retries` left. What it had not begun runs elsewhere; a new worker takes its place. When this process dies,
+ *  the kernel kills the workers.
+ *
+ *  Example: examples/pool_squares.cpp
+ */
+class Pool {
+ public:
+  using Options = PoolOptions;
+
+  /** @brief Starts the workers.
+   *  @param processes how many; 0: cpu_count()
+   *  @throws UsageError         a negative number; no `init`
+   *  @throws std::system_error  no worker could be started
+   */
+  explicit Pool(int processes = 0, PoolOptions options = {})
+      : core_(detail::PoolCore::create(
+            {processes, std::move(options.initializer.call_), std::move(options.initializer.kept_),
+             options.maxtasksperchild, options.start_method, std::move(options.limits),
+             std::move(options.name), options.restarts, options.inline_tasks})) {}
+  Pool(Pool&& other) noexcept = default;
+  Pool& operator=(Pool&& other) noexcept {
+    std::swap(core_, other.core_);
+    std::swap(unwinding_, other.unwinding_);
+    return *this;
+  }
+  ~Pool() {
+    if (core_) detail::end_pool(*core_, std::uncaught_exceptions() > unwinding_);
+  }
+
+  /** @brief Hands `f(args...)` to a worker.
+   *  @return the result's future. It may be dropped: the task runs all the same.
+   */
+  template <class F, class... Args>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, TaskOptions>)
+  auto apply_async(const F& f, Args&&... args) {
+    return detail::submit_call(core(), nullptr, f, std::forward<Args>(args)...);
+  }
+  template <class F, class... Args>
+  auto apply_async(const TaskOptions& options, const F& f, Args&&... args) {
+    return detail::submit_call(core(), &options, f, std::forward<Args>(args)...);
+  }
+
+  /// Runs `f(args...)` in a worker and waits for the result.
+  template <class F, class... Args>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, TaskOptions>)
+  auto apply(const F& f, Args&&... args) {
+    return apply_async(f, std::forward<Args>(args)...).get();
+  }
+  template <class F, class... Args>
+  auto apply(const TaskOptions& options, const F& f, Args&&... args) {
+    return apply_async(options, f, std::forward<Args>(args)...).get();
+  }
+
+  /** @brief Runs `f(x)` for every element x of the range.
+   *
+   *  Elements travel in chunks (MapOptions::chunksize). When some fail, the others run all the same; then the first failure, in the order of the elements' chunks, is thrown.
+   *  @return the results in the order of the elements; nothing when f returns nothing
+   */
+  template <class F, class Range>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, MapOptions>)
+  auto map(const F& f, Range&& range) {
+    return map(MapOptions{}, f, std::forward<Range>(range));
+  }
+  template <class F, class Range>
+  auto map(const MapOptions& options, const F& f, Range&& range) {
+    return detail::map_range<std::decay_t<const F>>(core(), options, f, range);
+  }
+
+  /// As `map`, for elements that are tuples or pairs of arguments: `f(get<0>(x), get<1>(x), ...)`.
+  template <class F, class Range>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, MapOptions>)
+  auto starmap(const F& f, Range&& range) {
+    return starmap(MapOptions{}, f, std::forward<Range>(range));
+  }
+  template <class F, class Range>
+  auto starmap(const MapOptions& options, const F& f, Range&& range) {
+    return detail::starmap_range<std::decay_t<const F>>(core(), options, f, range);
+  }
+
+  /** @brief Divides the indices 0 to n-1 into ranges and runs `f(begin, end, args...)` for each: for work on shared arrays.
+   *
+   *  Timeout and retries count for each range.
+   */
+  template <class F, class... Args>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, MapOptions>)
+  void parallel_for(std::size_t n, const F& f, const Args&... args) {
+    detail::run_parallel_for<std::decay_t<const F>>(core(), MapOptions{}, n, f, args...);
+  }
+  template <class F, class... Args>
+  void parallel_for(const MapOptions& options, std::size_t n, const F& f, const Args&... args) {
+    detail::run_parallel_for<std::decay_t<const F>>(core(), options, n, f, args...);
+  }
+
+  /// No more tasks. What was submitted runs to its end; then the workers end. Repeatable.
+  void close() { core().close(); }
+  /** @brief Ends the workers at once: SIGTERM, and in `join` or the destructor SIGKILL half a second later. Tasks that have not ended are cancelled.
+   *
+   *  Does not wait. May be called from a callback, and more than once.
+   */
+  void terminate() { core().terminate(); }
+  /** @brief Waits until all tasks and workers have ended and all callbacks have run.
+   *  @return whether they have
+   *  @throws UsageError neither closed nor terminated
+   */
+  bool join(Timeout timeout = forever) { return core().join(timeout); }
+
+  /// Number of workers.
+  int size() const { return core().size(); }
+  /// Changes the number of workers. Those that are too many end after the task they are running. @throws UsageError less than 1
+  void resize(int n) { core().resize(n); }
+
+ private:
+  friend struct detail::PoolAccess;
+  detail::PoolCore& core() const {
+    if (!core_) throw UsageError("the pool was moved away");
+    return *core_;
+  }
+
+  detail::StateRef<detail::PoolCore> core_;
+  int unwinding_ = std::uncaught_exceptions();
+};
+
+namespace detail {
+struct PoolAccess {
+  static PoolCore& core(const Pool& pool) { return pool.core(); }
+};
+}  // namespace detail
+
+/** @brief Python's other face of a pool: `submit`, `map`, `shutdown`. Move-only; otherwise as `Pool`.
+ *
+ *  Example: examples/pool_futures.cpp
+ */
+class ProcessPoolExecutor {
+ public:
+  explicit ProcessPoolExecutor(int max_workers = 0, PoolOptions options = {})
+      : pool_(max_workers, std::move(options)) {}
+
+  /// Hands `f(args...)` to a worker; see Pool::apply_async.
+  template <class F, class... Args>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, TaskOptions>)
+  auto submit(const F& f, Args&&... args) {
+    return pool_.apply_async(f, std::forward<Args>(args)...);
+  }
+  template <class F, class... Args>
+  auto submit(const TaskOptions& options, const F& f, Args&&... args) {
+    return pool_.apply_async(options, f, std::forward<Args>(args)...);
+  }
+
+  /// See Pool::map.
+  template <class F, class Range>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, MapOptions>)
+  auto map(const F& f, Range&& range) {
+    return pool_.map(f, std::forward<Range>(range));
+  }
+  template <class F, class Range>
+  auto map(const MapOptions& options, const F& f, Range&& range) {
+    return pool_.map(options, f, std::forward<Range>(range));
+  }
+
+  /** @brief No more tasks. Repeatable.
+   *  @param wait           return when everything has ended
+   *  @param cancel_futures cancel what no worker has begun
+   */
+  void shutdown(bool wait = true, bool cancel_futures = false) {
+    pool_.close();
+    if (cancel_futures) detail::PoolAccess::core(pool_).cancel_pending();
+    if (wait) pool_.join();
+  }
+  /// Ends the workers by SIGTERM, cancels every task that has not ended.
+  void terminate_workers() { pool_.terminate(); }
+  /// The same by SIGKILL.
+  void kill_workers() { detail::PoolAccess::core(pool_).kill(); }
+  /// Number of workers.
+  int size() const { return pool_.size(); }
+
+ private:
+  friend struct detail::PoolAccess;
+  Pool pool_;
+};
+
+}  // namespace royong::inline v0

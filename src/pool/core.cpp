@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pool/core.hpp"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "logging/log.hpp"
+#include "memory/blocks.hpp"
+#include "pool/worker_main.hpp"
+#include "process/runtime.hpp"
+#include "royong/error.hpp"
+
+namespace royong::inline v0::detail {
+namespace {
+
+constexpr std::chrono::milliseconds terminate_grace{500};
+
+Scheduler::Limits limits_of(const PoolPlan& plan) {
+  Scheduler::Limits limits;
+  limits.tasks_per_worker = static_cast<std::uint32_t>(plan.maxtasksperchild);
+  limits.early_deaths = plan.restarts.count;
+  limits.period = std::chrono::nanoseconds(plan.restarts.period).count();
+  return limits;
+}
+
+void check(const PoolPlan& plan) {
+  const auto refuse_negative = [](int value, const char* what) {
+    if (value < 0)
+      throw UsageError(std::string(what) + " must not be negative: it is " + std::to_string(value));
+  };
+  refuse_negative(plan.processes, "the number of a pool's processes");
+  refuse_negative(plan.maxtasksperchild, "maxtasksperchild");
+  refuse_negative(plan.restarts.count, "RestartLimit::count");
+}
+
+}  // namespace
+
+StateRef<PoolCore> PoolCore::create(PoolPlan plan) {
+  require_member();
+  check(plan);
+  if (plan.processes == 0) plan.processes = cpu_count();
+  StateRef<PoolImpl> pool(new PoolImpl(std::move(plan)));
+  pool->start();
+  return StateRef<PoolCore>(pool.take());
+}
+
+PoolImpl::PoolImpl(PoolPlan plan)
+    : plan_(std::move(plan)),
+      generation_(fork_generation()),
+      bell_(BellHandle::create()),
+      scheduler_(*this, static_cast<std::uint32_t>(plan_.inline_tasks ? 0 : plan_.processes),
+                 limits_of(plan_)),
+      links_(scheduler_.slots()) {
+  register_pool(*this);
+}
+
+PoolImpl::~PoolImpl() {
+  unregister_pool(*this);
+  // Each thread holds a count: they have ended, or one of them is here.
+  if (driver_thread_.joinable()) driver_thread_.detach();
+  if (callback_thread_.joinable()) callback_thread_.detach();
+}
+
+void PoolImpl::require_home() const {
+  if (generation_ != fork_generation())
+    throw UsageError("a pool works only in the process that made it, not in a fork of it");
+}
+
+void PoolImpl::require_open() const {
+  switch (scheduler_.mode()) {
+    case Scheduler::Mode::open: return;
+    case Scheduler::Mode::closing: throw UsageError("the pool is closed: it takes no more tasks");
+    case Scheduler::Mode::terminated:
+      throw UsageError("the pool was terminated: it takes no more tasks");
+    case Scheduler::Mode::broken: std::rethrow_exception(broken_cause_);
+  }
+}
+
+void PoolImpl::submit(TaskState& state, Writer& call) {
+  StateRef<TaskState> own(&state);  // the engine's count, until the task is the scheduler's
+  require_home();
+  if (plan_.inline_tasks) {
+    run_inline(state, call);
+    return;
+  }
+  if (call.size() > task_ring_bytes / 8) {
+    TaskBlock block(call.size());
+    std::memcpy(block.data(), call.bytes().data(), call.size());
+    state.extra().call_length = call.size();
+    state.extra().blocks.push_back(std::move(block));
+  }
+  if (auto kept = call.take_kept(); !kept.empty()) state.extra().kept = std::move(kept);
+
+  Lock lock(mutex_);
+  require_open();
+  state.set_engine(*this);
+  if (state.timed) ++timed_;
+  if (!scheduler_.backlog().empty()) pump();
+  submitted_ = &state;
+  submitted_call_ = call.bytes();
+  scheduler_.submit(state);
+  submitted_ = nullptr;
+  (void)own.take();
+  if (state.phase == TaskPhase::pending && state.extra().call_length == 0) {
+    const auto bytes = call.bytes();
+    state.extra().call.assign(bytes.begin(), bytes.end());
+  }
+  ask_driver();
+}
+
+void PoolImpl::run_inline(TaskState& state, Writer& call) {
+  {
+    Lock lock(mutex_);
+    require_open();
+    state.set_engine(*this);
+  }
+  Writer result(Transit::message);
+  const bool fine = run_task(call.bytes(), result);
+  const auto bytes = result.bytes();
+  std::memcpy(state.make_result(bytes.size()), bytes.data(), bytes.size());
+  result.commit();
+  state.phase = fine ? TaskPhase::done : TaskPhase::failed;
+  state.publish(fine ? Ending::value : Ending::exception);
+}
+
+bool PoolImpl::cancel(TaskState& state) {
+  require_home();
+  Lock lock(mutex_);
+  if (state.has_ended()) return state.ending() == Ending::cancelled;
+  if (!scheduler_.cancel(state)) return false;
+  wake_followers();
+  note_if_gone();
+  return true;
+}
+
+bool PoolImpl::is_running(const TaskState& state) {
+  require_home();
+  Lock lock(mutex_);
+  if (state.has_ended() || state.phase != TaskPhase::given) return false;
+  return links_[state.worker]
+             .tasks.entry_at(state.position)
+             .state.load(std::memory_order_acquire) == EntryState::running;
+}
+
+bool PoolImpl::add_hook(TaskState& state, CompletionHook& hook) {
+  require_home();
+  Lock lock(mutex_);
+  if (state.has_ended()) return false;
+  TaskExtra& extra = state.extra();
+  if (extra.hooks == nullptr && extra.callbacks.empty()) ++wanted_;
+  hook.next_hook = std::exchange(extra.hooks, &hook);
+  return true;
+}
+
+void PoolImpl::remove_hook(TaskState& state, CompletionHook& hook) noexcept {
+  Lock lock(mutex_);
+  TaskExtra* extra = state.extra_if_any();
+  if (state.has_ended() || extra == nullptr) return;
+  for (CompletionHook** place = &extra->hooks; *place != nullptr; place = &(*place)->next_hook) {
+    if (*place != &hook) continue;
+    *place = hook.next_hook;
+    break;
+  }
+  if (extra->hooks == nullptr && extra->callbacks.empty()) --wanted_;
+}
+
+void PoolImpl::add_callback(TaskState& state, std::unique_ptr<Callback> callback) {
+  require_home();
+  Lock lock(mutex_);
+  if (state.has_ended()) return queue_callback(std::move(callback));
+  TaskExtra& extra = state.extra();
+  if (extra.hooks == nullptr && extra.callbacks.empty()) ++wanted_;
+  extra.callbacks.push_back(std::move(callback));
+  ask_driver();
+}
+
+void PoolImpl::close() {
+  require_home();
+  Lock lock(mutex_);
+  scheduler_.close();
+  note_if_gone();
+}
+
+void PoolImpl::terminate() {
+  if (generation_ != fork_generation()) return;
+  Lock lock(mutex_);
+  scheduler_.terminate();
+  for (const std::uint32_t worker : std::exchange(to_start_, {})) scheduler_.died(worker, 0);
+  wake_followers();
+  note_if_gone();
+}
+
+void PoolImpl::kill() {
+  {
+    Lock lock(mutex_);
+    kill_ = true;
+    if (scheduler_.mode() == Scheduler::Mode::terminated) {
+      for (Link& link : links_) send(link, SIGKILL);
+    }
+  }
+  terminate();
+}
+
+void PoolImpl::cancel_pending() {
+  require_home();
+  Lock lock(mutex_);
+  while (Task* task = scheduler_.backlog().front()) scheduler_.cancel(*task);
+  for (std::uint32_t i = 0; i < scheduler_.slots(); ++i) {
+    while (Task* task = scheduler_.tasks_of(i).back()) {
+      if (!scheduler_.cancel(*task)) break;
+    }
+  }
+  wake_followers();
+  note_if_gone();
+}
+
+bool PoolImpl::join(Timeout timeout) {
+  if (generation_ != fork_generation()) return true;
+  {
+    Lock lock(mutex_);
+    if (scheduler_.mode() == Scheduler::Mode::open)
+      throw UsageError("a pool must be closed or terminated before it is joined");
+  }
+  const Instant deadline = timeout.deadline();
+  while (!wait(gone_, nullptr, std::min(deadline, Timeout::Clock::now() + terminate_grace))) {
+    if (Timeout::Clock::now() >= deadline) return false;
+    // A terminated worker may ignore SIGTERM, or be stopped.
+    Lock lock(mutex_);
+    if (scheduler_.mode() != Scheduler::Mode::terminated) continue;
+    for (Link& link : links_) send(link, SIGKILL);
+  }
+  stop_threads();
+  return true;
+}
+
+void PoolImpl::stop_threads() {
+  std::thread driver, callbacks;
+  {
+    Lock lock(mutex_);
+    stop_driver_ = true;
+    driver_.wake.notify_one();
+    std::swap(driver, driver_thread_);
+    std::lock_guard callbacks_lock(callbacks_mutex_);
+    stop_callbacks_ = true;
+    callbacks_wake_.notify_one();
+    if (callback_thread_.get_id() != std::this_thread::get_id())
+      std::swap(callbacks, callback_thread_);
+  }
+  nudge();
+  if (driver.joinable()) driver.join();
+  if (callbacks.joinable()) callbacks.join();
+}
+
+void PoolImpl::end_at_exit() noexcept {
+  try {
+    terminate();
+    join(forever);
+  } catch (const std::exception& error) {
+    log(LogLevel::error, "cannot end a pool at exit: {}", error.what());
+  }
+}
+
+void PoolImpl::resize(int workers) {
+  require_home();
+  if (workers < 1) throw UsageError("a pool needs at least one process");
+  Lock lock(mutex_);
+  require_open();
+  if (plan_.inline_tasks) return;
+  if (static_cast<std::uint32_t>(workers) > links_.size())
+    links_.resize(static_cast<std::size_t>(workers));
+  scheduler_.resize(static_cast<std::uint32_t>(workers));
+  start_pending(lock);
+}
+
+int PoolImpl::size() {
+  Lock lock(mutex_);
+  return plan_.inline_tasks ? 1 : static_cast<int>(scheduler_.size());
+}
+
+void end_pool(PoolCore& pool, bool terminate) noexcept {
+  try {
+    if (terminate) {
+      pool.terminate();
+    } else {
+      pool.close();
+    }
+    pool.join(forever);
+  } catch (const std::exception& error) {
+    log(LogLevel::error, "cannot end a pool: {}", error.what());
+  }
+}
+
+void apply_options(const TaskOptions& options, TaskState& state) {
+  if (options.retries < 0) throw UsageError("the number of retries must not be negative");
+  TaskExtra& extra = state.extra();
+  extra.name = options.name;
+  extra.timeout = options.timeout;
+  state.retries = options.retries;
+  state.timed = !options.timeout.is_forever();
+}
+
+std::size_t chunk_size(std::size_t elements, int chunksize, int workers) {
+  if (chunksize < 0) throw UsageError("chunksize must not be negative");
+  if (chunksize > 0) return static_cast<std::size_t>(chunksize);
+  const auto chunks = static_cast<std::size_t>(workers) * 4;
+  return std::max<std::size_t>((elements + chunks - 1) / chunks, 1);
+}
+
+}  // namespace royong::inline v0::detail

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a pool gives to its workers' rings, and what it takes from them.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "logging/log.hpp"
+#include "memory/blocks.hpp"
+#include "pool/core.hpp"
+#include "royong/detail/exception.hpp"
+#include "royong/error.hpp"
+
+namespace royong::inline v0::detail {
+namespace {
+
+std::int64_t now_ns() {
+  return std::chrono::nanoseconds(Timeout::Clock::now().time_since_epoch()).count();
+}
+
+/// The call back from the ring to the task: the entry's bytes are about to become something else.
+void save_call(const TaskEntry& entry, TaskState& state) {
+  if ((entry.flags & EntryFlag::by_block) != 0) return;
+  state.extra().call.assign(entry.payload(), entry.payload() + entry.length);
+}
+
+}  // namespace
+
+bool PoolImpl::give(std::uint32_t worker, Task& task) {
+  Link& link = links_[worker];
+  if (link.memory == nullptr) return false;
+  auto& state = static_cast<TaskState&>(task);
+  TaskExtra* extra = state.extra_if_any();
+  std::uint32_t flags = task.timed ? EntryFlag::timed : 0;
+  BlockRange range{};
+  std::span<const std::byte> call;
+  if (extra != nullptr && extra->call_length != 0) {
+    range = {extra->blocks.back().offset(), extra->call_length};
+    call = std::as_bytes(std::span(&range, 1));
+    flags |= EntryFlag::by_block;
+  } else {
+    call = &state == submitted_ ? submitted_call_ : std::span<const std::byte>(extra->call);
+  }
+  TaskEntry* entry = link.tasks.reserve(static_cast<std::uint32_t>(call.size()));
+  if (entry == nullptr) return false;
+  task.sequence = ++sequence_;
+  task.position = link.tasks.position();
+  task.end = link.tasks.end();
+  entry->flags = flags;
+  entry->sequence = task.sequence;
+  std::memcpy(entry->payload(), call.data(), call.size());
+  link.tasks.publish();
+  ring_worker(link);
+  if (extra != nullptr && !extra->call.empty()) std::vector<std::byte>().swap(extra->call);
+  return true;
+}
+
+void PoolImpl::ring_worker(Link& link) noexcept { link.memory->bed.events.notify_one(); }
+
+bool PoolImpl::take_back(std::uint32_t worker, Task& task) {
+  TaskEntry& entry = links_[worker].tasks.entry_at(task.position);
+  if (!withdraw(entry)) return false;
+  save_call(entry, static_cast<TaskState&>(task));
+  return true;
+}
+
+bool PoolImpl::had_begun(std::uint32_t worker, const Task& task, std::uint32_t& element) {
+  TaskEntry& entry = links_[worker].tasks.entry_at(task.position);
+  element = entry.element.load(std::memory_order_relaxed);
+  save_call(entry, const_cast<TaskState&>(static_cast<const TaskState&>(task)));
+  return entry.state.load(std::memory_order_acquire) == EntryState::running;
+}
+
+void PoolImpl::stop_worker(std::uint32_t worker) {
+  Link& link = links_[worker];
+  TaskEntry* entry = link.tasks.reserve(0);
+  link.stop_unsent = entry == nullptr;
+  if (entry == nullptr) return;
+  entry->flags = EntryFlag::stop;
+  entry->sequence = 0;
+  link.tasks.publish();
+  ring_worker(link);
+}
+
+/// Reads all results, gives out what waits. @return whether there were any results
+bool PoolImpl::pump() {
+  std::uint32_t count = 0;
+  for (std::uint32_t i = 0; i < links_.size(); ++i) {
+    if (links_[i].memory == nullptr) continue;
+    if (links_[i].results.has_news()) count += drain(i);
+    if (links_[i].stop_unsent) stop_worker(i);
+  }
+  if (!scheduler_.backlog().empty()) scheduler_.dispatch();
+  if (count != 0) wake_followers();
+  return count != 0;
+}
+
+std::uint32_t PoolImpl::drain(std::uint32_t worker) {
+  std::uint32_t count = 0;
+  ResultConsumer& results = links_[worker].results;
+  ResultHeader header;
+  for (;; ++count) {
+    const auto look = results.peek(header);
+    if (look == ResultConsumer::Look::nothing) break;
+    if (look == ResultConsumer::Look::nonsense || !take_result(worker, header)) {
+      log(LogLevel::error, "a worker of the pool wrote over its ring: it is killed");
+      send(links_[worker], SIGKILL);
+      break;
+    }
+    results.skip(header);
+  }
+  if (count == 0) return 0;
+  results.release();
+  scheduler_.drained(worker, count, now_ns());
+  return count;
+}
+
+/// @return false: it makes no sense
+bool PoolImpl::take_result(std::uint32_t worker, const ResultHeader& header) {
+  if (header.sequence == 0) {
+    take_news(worker, header);
+    return true;
+  }
+  Task* task = scheduler_.completed(worker, header.sequence);
+  if (task == nullptr) return scheduler_.mode() == Scheduler::Mode::terminated;
+  auto& state = static_cast<TaskState&>(*task);
+  try {
+    if (static_cast<ResultKind>(header.kind) == ResultKind::arena_full) {
+      throw ArenaFull("the result of " + state.label() + " does not fit the arena");
+    }
+    store_result(state, links_[worker], header);
+    from_worker_ = true;
+  } catch (...) {
+    state.extra().error = std::current_exception();
+  }
+  scheduler_.end(*task, static_cast<ResultKind>(header.kind) == ResultKind::value && from_worker_
+                            ? TaskPhase::done
+                            : TaskPhase::failed);
+  from_worker_ = false;
+  return true;
+}
+
+void PoolImpl::store_result(TaskState& state, Link& link, const ResultHeader& header) {
+  if (header.by_block == 0) {
+    link.results.copy(header, state.make_result(header.length));
+    return;
+  }
+  BlockRange range;
+  link.results.copy(header, &range);
+  if (memory::block(range.offset).size() < range.length ||
+      memory::owner_of(range.offset) != link.channel.owner())
+    throw TransferError("the result of " + state.label() +
+                        " lies in a block that is not the worker's");
+  memory::set_owner(range.offset, memory::self());
+  state.adopt_result(range.offset, range.length);
+}
+
+/// What a worker says of itself.
+void PoolImpl::take_news(std::uint32_t worker, const ResultHeader& header) {
+  if (static_cast<ResultKind>(header.kind) == ResultKind::ready) return scheduler_.ready(worker);
+  std::vector<std::byte> bytes(header.length);
+  links_[worker].results.copy(header, bytes.data());
+  std::exception_ptr cause;
+  try {
+    Reader reader(bytes);
+    cause = read_exception(reader);
+  } catch (...) {
+    cause = std::current_exception();
+  }
+  try {
+    std::rethrow_exception(cause);
+  } catch (...) {
+    try {
+      std::throw_with_nested(
+          BrokenProcessPool("the initializer of the pool failed: " + what_of(cause)));
+    } catch (...) {
+      break_with(std::current_exception());
+    }
+  }
+}
+
+void PoolImpl::break_with(std::exception_ptr cause) {
+  if (scheduler_.mode() == Scheduler::Mode::broken ||
+      scheduler_.mode() == Scheduler::Mode::terminated)
+    return;
+  broken_cause_ = std::move(cause);
+  scheduler_.break_pool();
+  wake_followers();
+}
+
+void PoolImpl::end_task(Task& task) {
+  auto& state = static_cast<TaskState&>(task);
+  Ending ending = task.phase == TaskPhase::done ? Ending::value : Ending::exception;
+  TaskExtra* extra = state.extra_if_any();
+  if (!from_worker_) {
+    extra = &state.extra();
+    if (!extra->error) extra->error = ending_error(state);
+    ending = task.phase == TaskPhase::cancelled ? Ending::cancelled : Ending::error;
+  }
+  if (task.timed) --timed_;
+  CompletionHook* hook = nullptr;
+  std::vector<std::unique_ptr<Callback>> callbacks;
+  if (extra != nullptr) {
+    std::vector<std::byte>().swap(extra->call);
+    if (task.phase == TaskPhase::cancelled && scheduler_.mode() == Scheduler::Mode::terminated &&
+        task.sequence != 0) {
+      std::ranges::move(extra->blocks, std::back_inserter(links_[task.worker].remains));
+      extra->blocks.clear();
+    }
+    if (!extra->keep_blocks) extra->blocks.clear();
+    extra->kept.clear();
+    hook = std::exchange(extra->hooks, nullptr);
+    callbacks = std::move(extra->callbacks);
+    if (hook != nullptr || !callbacks.empty()) --wanted_;
+  }
+  state.publish(ending);
+  while (hook != nullptr) std::exchange(hook, hook->next_hook)->completed();
+  for (auto& callback : callbacks) queue_callback(std::move(callback));
+  state.release();
+}
+
+/// Why a task without a result ended.
+std::exception_ptr PoolImpl::ending_error(TaskState& state) {
+  switch (state.phase) {
+    case TaskPhase::cancelled:
+      return std::make_exception_ptr(
+          CancelledError(state.label() + (scheduler_.mode() == Scheduler::Mode::terminated
+                                              ? " was cancelled: the pool was terminated"
+                                              : " was cancelled")));
+    case TaskPhase::lost:
+      if (state.timed_out) {
+        const std::chrono::duration<double> limit = state.extra().timeout.duration();
+        return std::make_exception_ptr(
+            TimeoutError(fmt::format("{} ran longer than {:g} s: worker {} was killed",
+                                     state.label(), limit.count(), dead_pid_)));
+      }
+      return std::make_exception_ptr(
+          WorkerDied(fmt::format("{} was lost: worker {} {}", state.label(), dead_pid_,
+                                 describe_end(dead_exitcode_)),
+                     dead_pid_, dead_exitcode_, state.label()));
+    default: return broken_cause_;
+  }
+}
+
+}  // namespace royong::inline v0::detail

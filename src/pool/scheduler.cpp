@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pool/scheduler.hpp"
+
+#include <algorithm>
+
+namespace royong::inline v0::detail {
+
+Scheduler::Scheduler(SchedulerActions& actions, std::uint32_t workers, Limits limits)
+    : actions_(actions), limits_(limits), size_(workers), workers_(workers) {}
+
+void Scheduler::start() {
+  for (std::uint32_t i = 0; i < size_; ++i) start_or_leave(i);
+}
+
+WorkerState Scheduler::state(std::uint32_t worker) const noexcept {
+  const Worker& w = workers_[worker];
+  return w.state == WorkerState::idle && !w.tasks.empty() ? WorkerState::busy : w.state;
+}
+
+std::uint32_t Scheduler::alive() const noexcept {
+  return static_cast<std::uint32_t>(std::ranges::count_if(
+      workers_, [](const Worker& w) { return w.state != WorkerState::dead; }));
+}
+
+void Scheduler::submit(Task& task) {
+  ++live_;
+  task.phase = TaskPhase::pending;
+  if (backlog_.empty()) {
+    const std::uint32_t worker = pick();
+    if (worker != nobody && give(worker, task)) return;
+  }
+  backlog_.push_back(task);
+}
+
+void Scheduler::ready(std::uint32_t worker) {
+  Worker& w = workers_[worker];
+  if (w.state != WorkerState::starting) return;
+  w.state = WorkerState::idle;
+  if (w.tasks.empty()) idle_.push_back(worker);
+  dispatch();
+  rebalance();
+}
+
+Task* Scheduler::completed(std::uint32_t worker, std::uint64_t sequence) {
+  Worker& w = workers_[worker];
+  Task* task = w.tasks.front();
+  if (task == nullptr || task->sequence != sequence) return nullptr;
+  w.tasks.remove(*task);
+  if (w.tasks.empty()) idle_.push_back(worker);
+  return task;
+}
+
+void Scheduler::end(Task& task, TaskPhase phase) {
+  task.phase = phase;
+  --live_;
+  actions_.end_task(task);
+  if (live_ == 0) stop_if_finished();
+}
+
+void Scheduler::drained(std::uint32_t worker, std::uint32_t count, std::int64_t now) {
+  Worker& w = workers_[worker];
+  if (count == 0) return;
+  if (w.limited && w.tasks.empty()) {
+    w.window = std::min(w.window * 2, limits_.max_window);
+  } else if (w.drained_at != 0) {
+    const std::int64_t each = std::max<std::int64_t>((now - w.drained_at) / count, 1);
+    const auto ideal = static_cast<std::uint32_t>(
+        std::clamp<std::int64_t>(window_time / each, min_window, limits_.max_window));
+    if (ideal > w.window && w.limited) {
+      w.window = std::min(w.window * 2, ideal);
+    } else if (ideal < w.window / 4) {
+      w.window /= 2;
+    }
+  }
+  // Time during which it has nothing to do must not count as the length of a task.
+  w.drained_at = w.tasks.empty() ? 0 : now;
+  w.limited = false;
+}
+
+void Scheduler::died(std::uint32_t worker, std::int64_t now) {
+  Worker& w = workers_[worker];
+  if (w.state == WorkerState::dead) return;
+  const bool early = w.state == WorkerState::starting;
+  w.state = WorkerState::dead;
+  while (Task* task = w.tasks.back()) {  // from the back, so that the backlog keeps the order
+    std::uint32_t element = 0;
+    if (!actions_.had_begun(worker, *task, element)) {
+      return_to_backlog(*task);
+      continue;
+    }
+    task->deaths = task->death_element == element ? task->deaths + 1 : 1;
+    task->death_element = element;
+    if (!task->timed_out && task->deaths <= task->retries) {
+      return_to_backlog(*task);
+      continue;
+    }
+    w.tasks.remove(*task);
+    end(*task, TaskPhase::lost);
+  }
+  if (!early || mode_ == Mode::terminated || count_early_death(now)) {
+    start_or_leave(worker);
+  } else if (alive() == 0 && (mode_ == Mode::open || live_ != 0)) {
+    break_pool();
+  }
+  if (mode_ == Mode::broken) end_all(backlog_, TaskPhase::failed);
+  dispatch();
+}
+
+bool Scheduler::count_early_death(std::int64_t now) {
+  std::erase_if(early_deaths_, [&](std::int64_t at) { return at < now - limits_.period; });
+  early_deaths_.push_back(now);
+  return early_deaths_.size() <= static_cast<std::size_t>(limits_.early_deaths);
+}
+
+void Scheduler::start_or_leave(std::uint32_t worker) {
+  const bool needed = mode_ == Mode::open || (mode_ == Mode::closing && live_ != 0);
+  if (!needed || worker >= size_) return;
+  Worker& w = workers_[worker];
+  w.state = WorkerState::starting;
+  w.window = min_window;
+  w.given = 0;
+  w.limited = false;
+  w.drained_at = 0;
+  idle_.insert(idle_.begin(), worker);  // it can hold tasks, but those that are ready come first
+  actions_.start_worker(worker);
+}
+
+void Scheduler::break_pool() {
+  if (mode_ == Mode::terminated) return;
+  mode_ = Mode::broken;
+  for (std::uint32_t i = 0; i < slots(); ++i) {
+    while (Task* task = workers_[i].tasks.back()) {
+      if (!actions_.take_back(i, *task)) break;
+      return_to_backlog(*task);
+    }
+  }
+  end_all(backlog_, TaskPhase::failed);
+  stop_if_finished();
+}
+
+bool Scheduler::cancel(Task& task) {
+  if (task.phase == TaskPhase::pending) {
+    backlog_.remove(task);
+  } else if (task.phase == TaskPhase::given && actions_.take_back(task.worker, task)) {
+    Worker& w = workers_[task.worker];
+    w.tasks.remove(task);
+    --w.given;
+    if (w.tasks.empty()) idle_.push_back(task.worker);
+  } else {
+    return false;
+  }
+  end(task, TaskPhase::cancelled);
+  return true;
+}
+
+void Scheduler::expire(Task& task) {
+  if (task.phase != TaskPhase::given || task.timed_out) return;
+  task.timed_out = true;
+  actions_.kill_worker(task.worker);
+}
+
+void Scheduler::close() {
+  if (mode_ != Mode::open) return;
+  mode_ = Mode::closing;
+  stop_if_finished();
+}
+
+void Scheduler::terminate() {
+  if (mode_ == Mode::terminated) return;
+  mode_ = Mode::terminated;
+  end_all(backlog_, TaskPhase::cancelled);
+  for (Worker& w : workers_) end_all(w.tasks, TaskPhase::cancelled);
+  for (std::uint32_t i = 0; i < slots(); ++i) {
+    if (workers_[i].state == WorkerState::dead) continue;
+    workers_[i].state = WorkerState::stopping;
+    actions_.kill_worker(i);
+  }
+}
+
+void Scheduler::resize(std::uint32_t workers) {
+  const std::uint32_t before = size_;
+  size_ = workers;
+  if (workers > slots()) workers_.resize(workers);
+  for (std::uint32_t i = before; i < workers; ++i) {
+    if (workers_[i].state == WorkerState::dead) start_or_leave(i);
+  }
+  for (std::uint32_t i = workers; i < before; ++i) {
+    Worker& w = workers_[i];
+    if (w.state == WorkerState::dead || w.state == WorkerState::stopping) continue;
+    while (Task* task = w.tasks.back()) {
+      if (!actions_.take_back(i, *task)) break;
+      return_to_backlog(*task);
+    }
+    stop(i);
+  }
+  dispatch();
+}
+
+void Scheduler::dispatch() {
+  while (Task* task = backlog_.front()) {
+    const std::uint32_t worker = pick();
+    if (worker == nobody) return;
+    backlog_.remove(*task);
+    if (!give(worker, *task)) {
+      backlog_.push_front(*task);
+      return;
+    }
+  }
+}
+
+void Scheduler::rebalance() {
+  for (std::uint32_t idle = 0; idle < slots() && backlog_.empty(); ++idle) {
+    if (state(idle) != WorkerState::idle || !can_take(workers_[idle])) continue;
+    const auto victim =
+        std::ranges::max_element(workers_, {}, [](const Worker& w) { return w.tasks.size(); });
+    const auto from = static_cast<std::uint32_t>(victim - workers_.begin());
+    // One that is starting runs nothing yet: all it has may go.
+    std::uint32_t wanted =
+        victim->state == WorkerState::starting ? victim->tasks.size() : victim->tasks.size() / 2;
+    for (; wanted != 0; --wanted) {
+      Task* task = victim->tasks.back();
+      if (!actions_.take_back(from, *task)) break;
+      return_to_backlog(*task);
+    }
+    while (Task* task = backlog_.front()) {
+      backlog_.remove(*task);
+      if (can_take(workers_[idle]) && give(idle, *task)) continue;
+      backlog_.push_front(*task);
+      break;
+    }
+  }
+  dispatch();
+}
+
+bool Scheduler::can_take(const Worker& worker) const noexcept {
+  if (limits_.tasks_per_worker != 0 && worker.given >= limits_.tasks_per_worker) return false;
+  if (worker.state == WorkerState::starting) return worker.tasks.empty();
+  return worker.state == WorkerState::idle && worker.tasks.size() < worker.window;
+}
+
+std::uint32_t Scheduler::pick() noexcept {
+  while (!idle_.empty()) {
+    const std::uint32_t worker = idle_.back();
+    idle_.pop_back();
+    if (workers_[worker].tasks.empty() && can_take(workers_[worker])) return worker;
+  }
+  for (std::uint32_t tried = 0; tried < slots(); ++tried) {
+    if (run_ < run_length && can_take(workers_[cursor_])) {
+      ++run_;
+      return cursor_;
+    }
+    run_ = 0;
+    cursor_ = cursor_ + 1 < slots() ? cursor_ + 1 : 0;
+  }
+  return nobody;
+}
+
+bool Scheduler::give(std::uint32_t worker, Task& task) {
+  if (!actions_.give(worker, task)) return false;
+  Worker& w = workers_[worker];
+  task.phase = TaskPhase::given;
+  task.worker = worker;
+  w.tasks.push_back(task);
+  ++w.given;
+  if (w.tasks.size() >= w.window) w.limited = true;
+  return true;
+}
+
+/// From the list of its worker to the front of the backlog.
+void Scheduler::return_to_backlog(Task& task) {
+  Worker& w = workers_[task.worker];
+  w.tasks.remove(task);
+  if (w.given != 0) --w.given;
+  task.phase = TaskPhase::pending;
+  backlog_.push_front(task);
+  if (w.tasks.empty() && w.state == WorkerState::idle) idle_.push_back(task.worker);
+}
+
+void Scheduler::end_all(TaskList& list, TaskPhase phase) {
+  while (Task* task = list.front()) {
+    list.remove(*task);
+    end(*task, phase);
+  }
+}
+
+void Scheduler::stop_if_finished() {
+  if (live_ != 0 || (mode_ != Mode::closing && mode_ != Mode::broken)) return;
+  for (std::uint32_t i = 0; i < slots(); ++i) {
+    const WorkerState state = workers_[i].state;
+    if (state != WorkerState::dead && state != WorkerState::stopping) stop(i);
+  }
+}
+
+void Scheduler::stop(std::uint32_t worker) {
+  workers_[worker].state = WorkerState::stopping;
+  actions_.stop_worker(worker);
+}
+
+}  // namespace royong::inline v0::detail

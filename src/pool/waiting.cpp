@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who reads results, and who sleeps.
+#include <sched.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "logging/log.hpp"
+#include "pool/core.hpp"
+#include "royong/detail/exception.hpp"
+#include "sync/spin.hpp"
+
+namespace royong::inline v0::detail {
+namespace {
+
+// A sleep and a wake-up across cores take some 80 us. To look for shorter than that before sleeping makes a
+// wait flip between fast and slow; so the choice is between about that and next to nothing, by what the last sleep was good for.
+constexpr int many_looks = 160;
+constexpr int few_looks = 12;
+constexpr std::chrono::microseconds short_sleep{300};
+constexpr std::chrono::milliseconds driver_patience{2};
+
+/// Between two looks: some pauses, and every fourth time the processor, in case that what is waited for needs it.
+void relax(int look) noexcept {
+  if (look % 4 == 0) {
+    ::sched_yield();
+  } else {
+    for (int i = 0; i < 8; ++i) sync::pause();
+  }
+}
+
+/// Threads of the library leave the user's signals to the user's threads.
+template <class F>
+std::thread start_quiet_thread(F f) {
+  sigset_t all, before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  std::thread thread;
+  try {
+    thread = std::thread(std::move(f));
+  } catch (...) {
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  return thread;
+}
+
+bool is_set(const std::atomic<std::uint32_t>& flag) noexcept {
+  return flag.load(std::memory_order_acquire) != 0;
+}
+
+}  // namespace
+
+bool PoolImpl::wait(const std::atomic<std::uint32_t>& flag, const TaskState* hint,
+                    Instant deadline) {
+  require_home();
+  Lock lock(mutex_);
+  pump();
+  if (is_set(flag)) return true;
+  if (deadline != Instant::max() && Timeout::Clock::now() >= deadline) return false;
+  Waiter self;
+  self.flag = &flag;
+  self.hint = hint;
+  if (leader_ != nullptr && leader_ != &driver_ && !follow(lock, self, deadline))
+    return is_set(flag);
+  leader_ = &self;
+  user_led_ = true;
+  lead(lock, self, deadline);
+  resign();
+  return is_set(flag);
+}
+
+/// Reads results until the waiter's flag is set, its time is over, or it is displaced.
+void PoolImpl::lead(Lock& lock, Waiter& self, Instant deadline) {
+  int looks = &self == &driver_ ? 0 : spin_looks_;
+  for (;;) {
+    if (pump() && &self != &driver_) looks = spin_looks_;
+    if (self.flag != nullptr && is_set(*self.flag)) return;
+    if (leader_ != &self) return;
+    if (&self == &driver_ && (stop_driver_ || !needs_driver())) return;
+    if (looks > 0) {
+      lock.unlock();
+      relax(looks--);
+      lock.lock();
+    } else {
+      if (!sleep(lock, self, deadline)) return;
+      if (&self != &driver_) looks = spin_looks_;
+    }
+  }
+}
+
+/// @return false: the time is over
+bool PoolImpl::sleep(Lock& lock, Waiter& self, Instant deadline) {
+  const Instant before = Timeout::Clock::now();
+  if (before >= deadline) return false;
+  scheduler_.rebalance();
+  const Instant until = std::min(deadline, check_deadlines(before));
+  arm_bells(self);
+  const std::uint32_t key = bell_.events().prepare();
+  if (pump()) return true;
+  if (self.flag != nullptr && is_set(*self.flag)) return true;
+  lock.unlock();
+  bell_.events().wait(key, until);
+  lock.lock();
+  if (&self != &driver_)
+    spin_looks_ = Timeout::Clock::now() - before < short_sleep ? many_looks : few_looks;
+  return true;
+}
+
+/// How far each worker may come before it has to wake the leader.
+void PoolImpl::arm_bells(const Waiter& self) noexcept {
+  const bool feed = !scheduler_.backlog().empty();
+  for (Link& link : links_) {
+    if (link.memory == nullptr) continue;
+    std::uint64_t at = ~std::uint64_t{0};
+    if (wanted_ != 0) {
+      at = 0;
+    } else if (feed) {
+      const std::uint64_t head = link.memory->worker.tasks_head.load(std::memory_order_relaxed);
+      at = link.tasks.end() - (link.tasks.end() - head) / 2;
+    }
+    link.memory->pool.ring_at.store(at, std::memory_order_relaxed);
+  }
+  const auto include = [this](const TaskState* hint) {
+    if (hint == nullptr || hint->phase != TaskPhase::given || hint->has_ended()) return;
+    auto& at = links_[hint->worker].memory->pool.ring_at;
+    if (hint->end < at.load(std::memory_order_relaxed))
+      at.store(hint->end, std::memory_order_relaxed);
+  };
+  include(self.hint);
+  for (const Waiter* waiter : followers_) include(waiter->hint);
+}
+
+/// Kills what is over its time. @return when to look again
+PoolImpl::Instant PoolImpl::check_deadlines(Instant now) {
+  Instant next = Instant::max();
+  if (timed_ == 0) return next;
+  for (std::uint32_t i = 0; i < links_.size(); ++i) {
+    Task* task = scheduler_.tasks_of(i).front();
+    if (task == nullptr || !task->timed || task->timed_out) continue;
+    const auto limit = static_cast<TaskState*>(task)->extra().timeout.duration();
+    const TaskEntry& entry = links_[i].tasks.entry_at(task->position);
+    Instant end = now + limit;
+    if (entry.state.load(std::memory_order_acquire) == EntryState::running) {
+      end = Instant(std::chrono::nanoseconds(entry.began.load(std::memory_order_relaxed))) + limit;
+    }
+    if (end <= now) {
+      scheduler_.expire(*task);
+    } else {
+      next = std::min(next, end);
+    }
+  }
+  return next;
+}
+
+/// Sleeps while another thread leads. @return true: this thread is the leader's successor
+bool PoolImpl::follow(Lock& lock, Waiter& self, Instant deadline) {
+  followers_.push_back(&self);
+  // The leader sleeps on, but the worker has to know that somebody waits for this task as well.
+  if (self.hint != nullptr && self.hint->phase == TaskPhase::given) {
+    links_[self.hint->worker].memory->pool.ring_at.store(0, std::memory_order_seq_cst);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    pump();
+  }
+  while (!is_set(*self.flag) && !self.promoted) {
+    if (deadline == Instant::max()) {
+      self.wake.wait(lock);
+    } else if (self.wake.wait_until(lock, deadline) == std::cv_status::timeout) {
+      break;
+    }
+  }
+  std::erase(followers_, &self);
+  if (!self.promoted) return false;
+  if (!is_set(*self.flag)) return true;
+  resign();
+  return false;
+}
+
+void PoolImpl::wake_followers() {
+  for (Waiter* waiter : followers_) {
+    if (is_set(*waiter->flag)) waiter->wake.notify_one();
+  }
+}
+
+/// Makes a waiting thread the leader, if there is one.
+void PoolImpl::resign() {
+  leader_ = nullptr;
+  for (Waiter* waiter : followers_) {
+    if (is_set(*waiter->flag)) continue;
+    waiter->promoted = true;
+    leader_ = waiter;
+    waiter->wake.notify_one();
+    return;
+  }
+}
+
+/// Whether something would stand still if nobody led.
+bool PoolImpl::needs_driver() const noexcept {
+  if (scheduler_.live() == 0) return false;
+  if (!scheduler_.backlog().empty() || wanted_ != 0 || timed_ != 0) return true;
+  for (std::uint32_t i = 0; i < scheduler_.slots(); ++i) {
+    if (scheduler_.tasks_of(i).size() > 1) return true;
+  }
+  return false;
+}
+
+/// Sees to it that the pool's own thread knows of a need.
+void PoolImpl::ask_driver() {
+  if (driver_thread_.joinable() && !driver_asleep_) return;
+  if (stop_driver_ || !needs_driver()) return;
+  if (!driver_thread_.joinable()) {
+    add_reference();
+    driver_thread_ = start_quiet_thread([self = StateRef<PoolImpl>(this)] { self->driver_main(); });
+  } else {
+    driver_asleep_ = false;
+    driver_.wake.notify_one();
+  }
+}
+
+void PoolImpl::driver_main() {
+  Lock lock(mutex_);
+  while (!stop_driver_) {
+    if (!needs_driver()) {
+      driver_asleep_ = true;
+      driver_.wake.wait(lock);
+      driver_asleep_ = false;
+    } else if (leader_ != nullptr || user_led_) {
+      user_led_ = false;
+      driver_.wake.wait_for(lock, driver_patience);
+    } else {
+      leader_ = &driver_;
+      lead(lock, driver_, Instant::max());
+      if (leader_ == &driver_) leader_ = nullptr;
+    }
+  }
+}
+
+void PoolImpl::queue_callback(std::unique_ptr<Callback> callback) {
+  std::lock_guard lock(callbacks_mutex_);
+  callbacks_.push_back(std::move(callback));
+  if (!callback_thread_.joinable()) {
+    add_reference();
+    callback_thread_ =
+        start_quiet_thread([self = StateRef<PoolImpl>(this)] { self->callback_main(); });
+  } else {
+    callbacks_wake_.notify_one();
+  }
+}
+
+void PoolImpl::callback_main() {
+  std::unique_lock lock(callbacks_mutex_);
+  for (;;) {
+    callbacks_wake_.wait(lock, [this] { return !callbacks_.empty() || stop_callbacks_; });
+    if (callbacks_.empty()) return;
+    auto callback = std::move(callbacks_.front());
+    callbacks_.pop_front();
+    lock.unlock();
+    try {
+      callback->run();
+    } catch (...) {
+      log(LogLevel::error, "a callback of a future failed: {}", what_of(std::current_exception()));
+    }
+    callback.reset();
+    lock.lock();
+  }
+}
+
+}  // namespace royong::inline v0::detail

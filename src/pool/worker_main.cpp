@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pool/worker_main.hpp"
+
+#include <sched.h>
+
+#include <cstring>
+#include <utility>
+
+#include "process/runtime.hpp"
+#include "royong/detail/call.hpp"
+#include "royong/detail/exception.hpp"
+#include "royong/detail/pool_core.hpp"
+#include "royong/error.hpp"
+#include "sync/spin.hpp"
+
+namespace royong::inline v0::detail {
+namespace {
+
+using Instant = Timeout::Clock::time_point;
+
+// As for the pool's leader, see waiting.cpp: about the time of a sleep and a wake-up, or next to nothing.
+constexpr int many_looks = 160;
+constexpr int few_looks = 12;
+constexpr std::chrono::microseconds short_sleep{300};
+
+std::int64_t now_ns() {
+  return std::chrono::nanoseconds(Timeout::Clock::now().time_since_epoch()).count();
+}
+
+/// The entry of the running task, for what a map's chunk says about itself.
+TaskEntry* running = nullptr;
+
+/// An arena block of this process, which results that are too large for the ring are written into at once.
+class ResultBlock {
+ public:
+  ResultBlock() = default;
+  ResultBlock(const ResultBlock&) = delete;
+  ResultBlock& operator=(const ResultBlock&) = delete;
+  ~ResultBlock() { drop(); }
+
+  std::span<std::byte> bytes() const {
+    return offset_ != 0 ? memory::block(offset_) : std::span<std::byte>();
+  }
+  /// @throws ArenaFull
+  void prepare(std::size_t size) {
+    drop();
+    offset_ = memory::allocate(size);
+  }
+  std::uint64_t give_up() noexcept { return std::exchange(offset_, 0); }
+  void drop() {
+    if (offset_ != 0) memory::free_block(std::exchange(offset_, 0));
+  }
+
+ private:
+  std::uint64_t offset_ = 0;
+};
+
+class Worker {
+ public:
+  Worker(const ChannelHandle& channel, const BellHandle& bell)
+      : memory_(channel.memory()),
+        owner_(channel.owner()),
+        bell_(bell.events()),
+        tasks_(memory_.tasks, memory_.pool.tasks_tail, memory_.worker.tasks_head),
+        results_(memory_.results, memory_.worker.results_tail, memory_.pool.results_head) {}
+
+  /// @return whether it succeeded
+  bool initialize(std::span<const std::byte> initializer) {
+    Writer error(Transit::message);
+    const bool fine = initializer.empty() || run_task(initializer, error);
+    // An explanation too long for the ring would be cut, and a cut one cannot be decoded.
+    if (error.size() > result_ring_bytes / 8) error.clear();
+    results_.put(
+        {0, fine ? 0 : static_cast<std::uint32_t>(error.size()),
+         static_cast<std::uint16_t>(fine ? ResultKind::ready : ResultKind::initializer_failed), 0},
+        error.bytes().data());
+    error.commit();
+    bell_.notify_all();
+    return fine;
+  }
+
+  void run(std::uint64_t max_tasks) {
+    for (std::uint64_t done = 0; max_tasks == 0 || done < max_tasks;) {
+      TaskEntry* entry = tasks_.peek();
+      if (entry == nullptr) {
+        wait();
+        continue;
+      }
+      if ((entry->flags & EntryFlag::stop) != 0) return;
+      if ((entry->flags & EntryFlag::timed) != 0)
+        entry->began.store(now_ns(), std::memory_order_relaxed);
+      if (TaskConsumer::take(*entry)) {
+        execute(*entry);
+        ++done;
+      }
+      const std::uint64_t head = tasks_.release(*entry);
+      // The leader announced its sleep before it looked at the results once more: see EventCount.
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      if ((bell_.word.load(std::memory_order_relaxed) & 1) != 0 &&
+          head >= memory_.pool.ring_at.load(std::memory_order_relaxed))
+        bell_.notify_all();
+    }
+  }
+
+ private:
+  void execute(TaskEntry& entry) {
+    const std::span<std::byte> large = block_.bytes();
+    Writer result(Transit::message, large.empty() ? std::span<std::byte>(small_) : large);
+    running = &entry;
+    const bool fine = run_task(call_of(entry), result);
+    running = nullptr;
+    ResultHeader header{
+        entry.sequence, 0,
+        static_cast<std::uint16_t>(fine ? ResultKind::value : ResultKind::exception), 0};
+    if (results_.fits_inline(result.size())) {
+      header.length = static_cast<std::uint32_t>(result.size());
+      results_.put(header, result.bytes().data());
+    } else {
+      put_by_block(header, result);
+    }
+    result.commit();
+  }
+
+  std::span<const std::byte> call_of(const TaskEntry& entry) const {
+    if ((entry.flags & EntryFlag::by_block) == 0) return {entry.payload(), entry.length};
+    BlockRange range;
+    std::memcpy(&range, entry.payload(), sizeof range);
+    return task_block(range.offset, range.length);
+  }
+
+  void put_by_block(ResultHeader& header, const Writer& result) {
+    const auto bytes = result.bytes();
+    try {
+      if (block_.bytes().data() != bytes.data()) {
+        block_.prepare(bytes.size());
+        std::memcpy(block_.bytes().data(), bytes.data(), bytes.size());
+      }
+      const BlockRange range{block_.give_up(), bytes.size()};
+      memory::set_owner(range.offset, owner_);
+      header.by_block = 1;
+      header.length = sizeof range;
+      results_.put(header, &range);
+      // The next result is probably like this one: then it is written in place. Not if that takes the last memory.
+      block_.prepare(bytes.size() + bytes.size() / 8);
+    } catch (const ArenaFull&) {
+      if (header.by_block != 0) return;
+      header.kind = static_cast<std::uint16_t>(ResultKind::arena_full);
+      header.length = 0;
+      results_.put(header, small_);
+    }
+  }
+
+  /// Until there is a task.
+  void wait() {
+    for (int i = looks_; i > 0; --i) {
+      if (i % 4 == 0) {
+        ::sched_yield();
+      } else {
+        for (int k = 0; k < 8; ++k) sync::pause();
+      }
+      if (tasks_.peek() != nullptr) return;
+    }
+    // Who has nothing to do says so: others may have too much.
+    bell_.notify_all();
+    block_.drop();
+    const Instant before = Timeout::Clock::now();
+    while (tasks_.peek() == nullptr) {
+      const auto key = memory_.bed.events.prepare();
+      if (tasks_.peek() != nullptr) break;
+      memory_.bed.events.wait(key, Instant::max());
+    }
+    looks_ = Timeout::Clock::now() - before < short_sleep ? many_looks : few_looks;
+  }
+
+  ChannelMemory& memory_;
+  const memory::Owner owner_;
+  sync::EventCount& bell_;
+  TaskConsumer tasks_;
+  ResultProducer results_;
+  ResultBlock block_;
+  int looks_ = many_looks;
+  alignas(16) std::byte small_[4096];
+};
+
+}  // namespace
+
+bool run_task(std::span<const std::byte> call, Writer& result) {
+  Reader reader(call);
+  const Caught caught = call_with_trace([&] { run_call(reader, result); });
+  if (!caught) return true;
+  result.clear();
+  write_exception(result, caught.error, caught.traceback, runtime().name);
+  return false;
+}
+
+void pool_worker_main(const ChannelHandle& channel, const BellHandle& bell, std::uint64_t max_tasks,
+                      const std::vector<std::byte>& initializer) {
+  Worker worker(channel, bell);
+  if (worker.initialize(initializer)) worker.run(max_tasks);
+}
+
+std::span<std::byte> task_block(std::uint64_t offset, std::uint64_t bytes) {
+  const auto whole = memory::block(offset);
+  if (whole.size() < bytes)
+    throw TransferError("the block of a task is shorter than the task says");
+  return whole.first(bytes);
+}
+
+void begin_element(std::uint32_t index) noexcept {
+  if (running == nullptr) return;
+  running->element.store(index, std::memory_order_relaxed);
+  if (index != 0 && (running->flags & EntryFlag::timed) != 0)
+    running->began.store(now_ns(), std::memory_order_relaxed);
+}
+
+}  // namespace royong::inline v0::detail

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// The processes of a pool: start, death, end.
+#include <fmt/format.h>
+#include <signal.h>
+
+#include <utility>
+
+#include "logging/log.hpp"
+#include "pool/core.hpp"
+#include "pool/worker_main.hpp"
+#include "royong/detail/exception.hpp"
+#include "royong/error.hpp"
+
+namespace royong::inline v0::detail {
+namespace {
+
+std::int64_t now_ns() {
+  return std::chrono::nanoseconds(Timeout::Clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
+void PoolImpl::start() {
+  if (plan_.inline_tasks) return;
+  Lock lock(mutex_);
+  scheduler_.start();
+  start_pending(lock);
+  if (!start_error_ || scheduler_.alive() != 0) return;
+  scheduler_.terminate();
+  lock.unlock();
+  wait(gone_, nullptr, Instant::max());
+  std::rethrow_exception(start_error_);
+}
+
+void PoolImpl::start_worker(std::uint32_t worker) {
+  links_[worker] = Link{};  // what was in the ring of the one before went back to the tasks
+  to_start_.push_back(worker);
+}
+
+/// Starts what the scheduler asked for. The lock is open meanwhile.
+void PoolImpl::start_pending(Lock& lock) {
+  while (!to_start_.empty()) {
+    const std::uint32_t worker = to_start_.back();
+    to_start_.pop_back();
+    const std::uint64_t life = ++lives_;
+    std::shared_ptr<Child> child;
+    std::exception_ptr error;
+    try {
+      Link& link = links_[worker];
+      link.life = life;
+      link.channel = ChannelHandle::create();
+      ChannelMemory& memory = link.channel.memory();
+      link.tasks = TaskProducer(memory.tasks, memory.pool.tasks_tail, memory.worker.tasks_head);
+      link.results =
+          ResultConsumer(memory.results, memory.worker.results_tail, memory.pool.results_head);
+      link.memory = &memory;
+      ProcessPlan plan = worker_plan(worker);
+      ++starting_;
+      // Tasks that wait can go into its ring at once.
+      scheduler_.dispatch();
+      lock.unlock();
+      try {
+        add_reference();
+        StateRef<PoolImpl> self(this);
+        child = start_child(std::move(plan), [self, worker, life](Child& dead) {
+          self->handle_death(worker, life, dead.pid(), dead.exitcode());
+        });
+      } catch (...) {
+        error = std::current_exception();
+      }
+      lock.lock();
+      --starting_;
+    } catch (...) {
+      error = std::current_exception();
+    }
+    if (error) {
+      start_error_ = error;
+      lose_worker(worker, "the pool cannot start workers: " + what_of(error));
+      continue;
+    }
+    Link& link = links_[worker];
+    if (link.life != life) continue;  // it has died already
+    link.child = std::move(child);
+    if (link.signal != 0) link.child->signal(link.signal);
+  }
+}
+
+ProcessPlan PoolImpl::worker_plan(std::uint32_t worker) {
+  ProcessOptions options;
+  options.name = fmt::format("{}-{}", plan_.name.empty() ? "PoolWorker" : plan_.name, ++names_);
+  options.daemon = true;
+  options.start_method = plan_.start_method;
+  options.limits = plan_.limits;
+  return plan_call(std::move(options), &pool_worker_main, links_[worker].channel, bell_,
+                   static_cast<std::uint64_t>(plan_.maxtasksperchild), plan_.initializer);
+}
+
+void PoolImpl::handle_death(std::uint32_t worker, std::uint64_t life, pid_t pid,
+                            std::optional<int> exitcode) {
+  Lock lock(mutex_);
+  Link& link = links_[worker];
+  if (link.life != life) return;
+  drain(worker);
+  dead_pid_ = pid;
+  dead_exitcode_ = exitcode;
+  lose_worker(worker, fmt::format("the workers of the pool die before they are ready: worker {} {}",
+                                  pid, describe_end(exitcode)));
+  start_pending(lock);
+  ask_driver();
+  lock.unlock();
+  nudge();
+}
+
+/// @param why what breaks the pool, should this have been one death too many
+void PoolImpl::lose_worker(std::uint32_t worker, const std::string& why) {
+  if (scheduler_.mode() != Scheduler::Mode::broken)
+    broken_cause_ = std::make_exception_ptr(BrokenProcessPool(why));
+  scheduler_.died(worker, now_ns());
+  if (scheduler_.state(worker) == WorkerState::dead) links_[worker] = Link{};
+  wake_followers();
+  note_if_gone();
+}
+
+void PoolImpl::kill_worker(std::uint32_t worker) {
+  const bool polite = scheduler_.mode() == Scheduler::Mode::terminated && !kill_;
+  send(links_[worker], polite ? SIGTERM : SIGKILL);
+}
+
+void PoolImpl::send(Link& link, int signal) noexcept {
+  link.signal = signal;
+  if (link.child) link.child->signal(signal);
+}
+
+void PoolImpl::note_if_gone() {
+  if (scheduler_.mode() == Scheduler::Mode::open || scheduler_.live() != 0 || starting_ != 0 ||
+      scheduler_.alive() != 0)
+    return;
+  gone_.store(1, std::memory_order_release);
+  wake_followers();
+  nudge();
+}
+
+std::string what_of(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& known) {
+    return known.what();
+  } catch (...) {
+    return "an exception of unknown type";
+  }
+}
+
+std::string describe_end(std::optional<int> exitcode) {
+  if (!exitcode) return "ended, nobody knows how";
+  if (*exitcode >= 0) return fmt::format("exited with code {}", *exitcode);
+  if (const char* name = ::sigabbrev_np(-*exitcode))
+    return fmt::format("was killed by SIG{}", name);
+  return fmt::format("was killed by signal {}", -*exitcode);
+}
+
+}  // namespace royong::inline v0::detail
