@@ -14,41 +14,32 @@
 namespace royong_test {
 namespace {
 
-struct Allowance {
-  std::string_view kind;
-  int with_arena;       // what init and the service thread keep
-  int with_forkserver;  // what the forkserver adds
+// "pipe:[17]" is a pipe, "socket:[17]" a socket.
+bool is(std::string_view kind, const Descriptor& descriptor) {
+  return descriptor.target.starts_with(kind) &&
+         descriptor.target.substr(kind.size()).starts_with(":[");
+}
+
+// What the library opens later than init, and keeps. The rest of its descriptors are there before the first test.
+class Allowance {
+ public:
+  explicit Allowance(PermanentParts parts)
+      : death_pipes_(parts.arena ? 1 : 0), request_sockets_(parts.forkserver ? 1 : 0) {}
+
+  // Whether the descriptor may stay; `ends` is how many new ones lead where it leads.
+  bool covers(const Descriptor& descriptor, std::size_t ends) {
+    if (is("socket", descriptor)) return request_sockets_-- > 0;
+    if (!is("pipe", descriptor) || ends != 2) return false;
+    // Made by the first start; this process keeps both ends.
+    if (descriptor.target != death_pipe_ && death_pipes_-- > 0) death_pipe_ = descriptor.target;
+    return descriptor.target == death_pipe_;
+  }
+
+ private:
+  int death_pipes_;
+  int request_sockets_;
+  std::string death_pipe_;
 };
-
-constexpr std::array<Allowance, 6> kAllowances{{
-    {"memfd:royong", 1, 0},  // the arena
-    {"eventpoll", 1, 0},     // the service thread's
-    {"eventfd", 1, 0},       // wakes it
-    {"pipe", 2, 2},          // the death pipes
-    {"socket", 0, 1},        // requests to the forkserver
-    {"pidfd", 0, 1},         // the forkserver itself
-}};
-
-// "pipe:[17]" is a pipe, "anon_inode:[eventpoll]" an eventpoll, "/memfd:royong-arena (deleted)" a memfd:royong.
-std::string_view kind_of(std::string_view target) {
-  if (target.starts_with("/memfd:royong")) return "memfd:royong";
-  constexpr std::string_view anonymous = "anon_inode:";
-  if (target.starts_with(anonymous)) {
-    target.remove_prefix(anonymous.size());
-    if (target.starts_with('[')) target = target.substr(1, target.find(']') - 1);
-    return target;
-  }
-  return target.substr(0, target.find(':'));
-}
-
-int allowed(std::string_view kind, PermanentParts parts) {
-  for (const auto& allowance : kAllowances) {
-    if (allowance.kind != kind) continue;
-    return (parts.arena ? allowance.with_arena : 0) +
-           (parts.forkserver ? allowance.with_forkserver : 0);
-  }
-  return 0;
-}
 
 }  // namespace
 
@@ -70,12 +61,13 @@ std::set<Descriptor> open_descriptors() {
 std::vector<Descriptor> unexpected_descriptors(const std::set<Descriptor>& before,
                                                const std::set<Descriptor>& now,
                                                PermanentParts parts) {
-  std::map<std::string_view, int> spent;
+  std::map<std::string, std::size_t> ends;
+  for (const auto& descriptor : now) ends[descriptor.target] += before.contains(descriptor) ? 0 : 1;
+  Allowance allowance(parts);
   std::vector<Descriptor> found;
   for (const auto& descriptor : now) {
     if (before.contains(descriptor)) continue;
-    const auto kind = kind_of(descriptor.target);
-    if (++spent[kind] > allowed(kind, parts)) found.push_back(descriptor);
+    if (!allowance.covers(descriptor, ends[descriptor.target])) found.push_back(descriptor);
   }
   return found;
 }

@@ -29,8 +29,7 @@ struct PermanentParts {
 
 /** @brief Those in `now` that were not there `before` and that the library does not keep for good.
  *
- *  A part that runs may hold a fixed number of descriptors of certain kinds (the list is in the source); the rest
- *  is a leak.
+ *  With the arena that is the death pipe (both ends), with the forkserver the socket to it. All else is a leak.
  */
 std::vector<Descriptor> unexpected_descriptors(const std::set<Descriptor>& before,
                                                const std::set<Descriptor>& now,
