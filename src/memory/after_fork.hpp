@@ -20,7 +20,9 @@ namespace royong::inline v0::memory {
  */
 void after_fork_child() noexcept;
 
-/// Registers the handlers, once; done by whoever creates or attaches the arena.
+/// Registers the handlers, once; done by whoever creates or attaches the arena. They lock the table
+/// of shares. A floor above whose own handlers lock something registers after this, so that its
+/// lock is taken first, as everywhere.
 void watch_forks();
 
 }  // namespace royong::inline v0::memory

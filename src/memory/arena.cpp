@@ -36,8 +36,9 @@ std::uint64_t parse_quota(std::string_view text) {
                      "512M");
   };
   std::uint64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, number);
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  const auto [rest, error] = std::from_chars(begin, end, number);
   int shift = 0;
   if (rest + 1 == end) {
     switch (*rest) {
@@ -103,10 +104,10 @@ void finish_mapping(os::Fd fd) {
 
 void write_header(std::uint64_t size, std::uint64_t quota) {
   Header& head = header();
-  for (pthread_mutex_t* lock :
-       {&head.slots_lock, &head.sweep_lock, &head.runs_lock, &head.objects_lock}) {
-    init_robust(*lock);
-  }
+  init_robust(head.slots_lock);
+  init_robust(head.sweep_lock);
+  init_robust(head.runs_lock);
+  init_robust(head.objects_lock);
   head.quota = quota;
   head.identity.magic = arena_magic;
   head.identity.layout = layout_version;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/blocks.hpp"
 
-#include <algorithm>  // for std::sort
+#include <algorithm>  // for std::ranges::sort
 #include <string>     // for std::to_string
 #include <vector>     // for std::vector
 
@@ -99,8 +99,7 @@ std::vector<OwnedSlab> slabs_by_owner() {
   Runs().for_each([&](std::uint64_t page, PageHead head) {
     if (head.kind == PageKind::slab) slabs.push_back({page_table()[page].owner.load(), page});
   });
-  std::sort(slabs.begin(), slabs.end(),
-            [](const OwnedSlab& a, const OwnedSlab& b) { return a.owner < b.owner; });
+  std::ranges::sort(slabs, {}, &OwnedSlab::owner);
   return slabs;
 }
 

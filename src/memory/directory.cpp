@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/directory.hpp"
 
-#include <algorithm>  // for std::any_of
+#include <algorithm>  // for std::ranges::any_of
 #include <cstring>    // for std::memset
 #include <string>     // for std::to_string
 
@@ -23,8 +23,7 @@ constexpr std::uint64_t bit_of(Owner holder) noexcept {
 }
 
 bool is_held(const ObjectRecord& record) noexcept {
-  return std::any_of(std::begin(record.holders), std::end(record.holders),
-                     [](const auto& word) { return word.load() != 0; });
+  return std::ranges::any_of(record.holders, [](const auto& word) { return word.load() != 0; });
 }
 
 std::string describe(ObjectName name) {

@@ -45,7 +45,7 @@ struct Identity {
  *  Fields called derived may be wrong after a death in the middle of a change; whoever learns of it
  * (a lock whose owner died, a sweep) computes them anew from the words that are the truth.
  */
-struct Header {
+struct Header {  // NOLINT(clang-analyzer-optin.performance.Padding): each lock on its own lines
   Identity identity;
 
   alignas(128) pthread_mutex_t slots_lock;  ///< reservation of slots

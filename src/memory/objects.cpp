@@ -39,7 +39,7 @@ struct Shares {
   std::unordered_map<std::uint64_t, std::unique_ptr<Share>> table;
 
   // Never destroyed: handles are dropped in static destructors too.
-  static Shares& instance() noexcept {
+  static Shares& instance() {
     static auto& shares = *new Shares;
     return shares;
   }
@@ -149,7 +149,7 @@ namespace {
 
 using detail::Shares;
 
-std::array<KindHooks, 32> hooks_;
+std::array<KindHooks, 32> kind_hooks;
 
 }  // namespace
 
@@ -181,12 +181,12 @@ ObjectRef acquire_pinned(ObjectName name, std::uint32_t pin, ObjectKind kind,
 }
 
 void set_kind_hooks(ObjectKind kind, KindHooks hooks) {
-  hooks_.at(static_cast<std::size_t>(kind)) = hooks;
+  kind_hooks.at(static_cast<std::size_t>(kind)) = hooks;
 }
 
 const KindHooks& hooks_of(ObjectKind kind) noexcept {
   const auto index = static_cast<std::size_t>(kind);
-  return hooks_[index < hooks_.size() ? index : 0];
+  return kind_hooks[index < kind_hooks.size() ? index : 0];
 }
 
 void wake_all_objects() noexcept {

@@ -27,10 +27,10 @@ union Memos {
   char unused;
   std::array<Memo, small_classes> of;
 };
-constinit Memos memos_storage_;
+constinit Memos memos_storage;
 
 std::array<Memo, small_classes>& memos() noexcept {
-  static auto& constructed = *std::construct_at(&memos_storage_.of);
+  static auto& constructed = *std::construct_at(&memos_storage.of);
   return constructed;
 }
 
@@ -177,6 +177,6 @@ bool end_if_empty(Runs& runs, std::uint64_t page, PageHead head) {
   return true;
 }
 
-void forget_slabs() noexcept { std::construct_at(&memos_storage_.of); }
+void forget_slabs() noexcept { std::construct_at(&memos_storage.of); }
 
 }  // namespace royong::inline v0::memory

@@ -21,11 +21,11 @@ namespace {
 
 static_assert(sizeof(Slot) == 128);
 
-std::atomic<std::uint64_t> self_{0};
+std::atomic<std::uint64_t> own_slot{0};
 
 constexpr std::size_t max_hooks = 16;
-std::array<std::atomic<SweepHook>, max_hooks> hooks_{};
-std::mutex hooks_mutex_;  // registration only; sweeps read without it
+std::array<std::atomic<SweepHook>, max_hooks> sweep_hooks{};
+std::mutex hooks_mutex;  // registration only; sweeps read without it
 
 // The slot of `owner` in its present life; null where it is free or lives another life.
 Slot* present(Owner owner) noexcept {
@@ -58,7 +58,7 @@ Slot* find_free(Header& head) {
 }
 
 void run_hooks(Owner dead) noexcept {
-  for (const auto& hook : hooks_) {
+  for (const auto& hook : sweep_hooks) {
     if (const SweepHook call = hook.load()) call(dead);
   }
   sweep_objects(dead);
@@ -103,12 +103,12 @@ void claim_slot(Owner owner) {
   }
   mine->pid.store(static_cast<std::uint32_t>(::getpid()));
   mine->state.store(SlotState::live);
-  self_.store(owner.bits);
+  own_slot.store(owner.bits);
 }
 
-Owner self() noexcept { return {self_.load(std::memory_order_relaxed)}; }
+Owner self() noexcept { return {own_slot.load(std::memory_order_relaxed)}; }
 
-void forget_self() noexcept { self_.store(0); }
+void forget_self() noexcept { own_slot.store(0); }
 
 Slot& slot(Owner owner) {
   checked_header();
@@ -140,8 +140,8 @@ void sweep(Owner dead) noexcept {
 }
 
 void add_sweep_hook(SweepHook hook) {
-  const std::lock_guard lock(hooks_mutex_);
-  for (auto& entry : hooks_) {
+  const std::lock_guard lock(hooks_mutex);
+  for (auto& entry : sweep_hooks) {
     if (entry.load() == hook) return;
     if (!entry.load()) {
       entry.store(hook);

@@ -23,7 +23,7 @@ void write_line(std::string_view message) noexcept {
   [[maybe_unused]] auto written = ::writev(2, parts.data(), static_cast<int>(parts.size()));
 }
 
-std::atomic<ErrorReporter> reporter_{write_line};
+std::atomic<ErrorReporter> current_reporter{write_line};
 
 std::string joined(std::string_view cannot_verb, std::string_view object) {
   return std::string(cannot_verb).append(" ").append(object);
@@ -40,10 +40,10 @@ void throw_errno(std::string_view cannot_verb, std::string_view object) {
 }
 
 void set_error_reporter(ErrorReporter reporter) noexcept {
-  reporter_ = reporter ? reporter : write_line;
+  current_reporter = reporter ? reporter : write_line;
 }
 
-void report_error(std::string_view message) noexcept { reporter_.load()(message); }
+void report_error(std::string_view message) noexcept { current_reporter.load()(message); }
 
 void report_errno(std::string_view cannot_verb, std::string_view object) noexcept {
   const int code = errno;

@@ -5,7 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>  // for std::max, std::sort
+#include <algorithm>  // for std::max, std::ranges::sort
 #include <array>      // for std::array
 #include <cstdint>    // for std::uint64_t
 #include <vector>     // for std::vector
@@ -84,7 +84,7 @@ class SpawnPlan {
   // Closes by number, not by a list of what is open now: another thread may open more before the
   // child is born.
   void keep_only(std::vector<int> keep) {
-    std::sort(keep.begin(), keep.end());
+    std::ranges::sort(keep);
     int next = STDERR_FILENO + 1;
     for (const int fd : keep) {
       for (; next < fd; ++next) check(::posix_spawn_file_actions_addclose(&actions_, next));

@@ -48,7 +48,8 @@ TEST_F(FdTest, MovesOwnershipAndReleasesIt) {
   const int number = first.get();
   Fd second(std::move(first));
   EXPECT_FALSE(first);  // NOLINT(bugprone-use-after-move): that is what is tested
-  second = std::move(second);
+  Fd& same = second;
+  second = std::move(same);
   EXPECT_EQ(second.get(), number);
   EXPECT_EQ(second.release(), number);
   EXPECT_FALSE(second);
