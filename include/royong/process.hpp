@@ -37,27 +37,33 @@ enum class StartMethod {
  *  Applied by the process itself before it runs anything of the user's, in the order listed.
  */
 struct ResourceLimits {
-  std::uint64_t memory =
-      0;  ///< bytes of private memory (RLIMIT_DATA); allocations beyond throw std::bad_alloc; 0 is no limit
-  int cpu =
-      0;  ///< seconds of processor time; then SIGXCPU, and SIGKILL a second later; 0 is no limit
-  std::optional<int> nice;    ///< added to the niceness
-  std::vector<int> affinity;  ///< processors it may run on; empty is all of the parent's
-  std::optional<int>
-      oom_score_adj;  ///< -1000 to 1000: who is killed first when the machine's memory ends
-  std::vector<std::filesystem::path>
-      writable_paths;       ///< when not empty: nothing outside can be written (landlock)
-  bool no_network = false;  ///< no sockets but unix ones (seccomp)
+  /// Bytes of private memory (RLIMIT_DATA): allocations beyond throw std::bad_alloc. 0: no limit.
+  std::uint64_t memory = 0;
+  /// Seconds of processor time: then SIGXCPU, and SIGKILL a second later. 0: no limit.
+  int cpu = 0;
+  /// Added to the niceness.
+  std::optional<int> nice{};
+  /// Processors it may run on; empty: all of the parent's.
+  std::vector<int> affinity{};
+  /// Who is killed first when the machine's memory ends: -1000 (last) to 1000 (first).
+  std::optional<int> oom_score_adj{};
+  /// When not empty: nothing outside these files and folders can be written (landlock).
+  std::vector<std::filesystem::path> writable_paths{};
+  /// No sockets but unix ones (seccomp).
+  bool no_network = false;
 };
 
 /// What `Process` takes before the function.
 struct ProcessOptions {
-  std::string name;  ///< default: "Process-1", and "Process-1:2" for its second child
-  std::optional<bool>
-      daemon;  ///< ended when its parent ends, not waited for; default: as the current process
-  std::optional<StartMethod> start_method;  ///< default: get_start_method()
-  bool detached = false;                    ///< lives on when its parent dies
-  ResourceLimits limits;
+  /// Default: "Process-1", and "Process-1:2" for its second child.
+  std::string name{};
+  /// Ended when its parent ends, not waited for. Default: as the current process.
+  std::optional<bool> daemon{};
+  /// Default: get_start_method().
+  std::optional<StartMethod> start_method{};
+  /// Lives on when its parent dies.
+  bool detached = false;
+  ResourceLimits limits{};
 };
 
 /// The method used where none is named. @see set_start_method

@@ -108,6 +108,10 @@ std::shared_ptr<Child> start_child(ProcessPlan plan, Child::OnDeath on_death) {
   std::optional<Launched> launched = reservation.wake();
   if (!launched) launched = launch(method, child->slot_, plan.local);
   child->pid_ = launched->pid;
+  // For whoever adopts the child should this process die before the child has claimed its slot.
+  std::uint32_t nobody = 0;
+  memory::slot(child->slot_)
+      .pid.compare_exchange_strong(nobody, static_cast<std::uint32_t>(child->pid_));
   child->pidfd_ = std::move(launched->pidfd);
   try {
     const std::lock_guard lock(own.mutex);

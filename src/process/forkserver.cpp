@@ -51,7 +51,15 @@ void stop(Client& own) noexcept {
 /// Nothing when the server is gone.
 std::optional<std::pair<ForkserverReply, os::Fd>> receive_reply(int socket) {
   ForkserverReply reply{};
-  auto got = os::receive_message(socket, std::as_writable_bytes(std::span(&reply, 1)));
+  os::Received got;
+  try {
+    got = os::receive_message(socket, std::as_writable_bytes(std::span(&reply, 1)));
+  } catch (const std::system_error& error) {
+    if (error.code().value() == ECONNRESET) return std::nullopt;
+    if (error.code().value() != EMSGSIZE) throw;
+    // The bytes are here, and no room was for the descriptor.
+    return std::pair(reply, os::Fd());
+  }
   if (got.bytes != sizeof(reply)) return std::nullopt;
   os::Fd pidfd = got.descriptors.empty() ? os::Fd() : std::move(got.descriptors.front());
   return std::pair(reply, std::move(pidfd));
@@ -68,7 +76,6 @@ std::optional<Launched> request_copy(Client& own, ForkserverRequest request) {
   if (!reply) return std::nullopt;
   auto& [answer, pidfd] = *reply;
   if (answer.error != 0) os::throw_error(answer.error, "cannot start", "a process");
-  // The kernel drops descriptors for which this process has no room.
   if (!pidfd) {
     discard({answer.pid, {}});
     os::throw_error(EMFILE, "cannot receive", "a process descriptor");

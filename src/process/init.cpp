@@ -22,7 +22,6 @@
 #include "process/startup.hpp"
 #include "process/worker.hpp"
 #include "royong/error.hpp"
-#include "transfer/exceptions.hpp"
 
 namespace royong::inline v0 {
 
@@ -36,7 +35,6 @@ void set_up(std::vector<std::string> arguments) {
   own.executable = os::self_executable();
   own.pid = ::getpid();
   os::set_error_reporter([](std::string_view message) noexcept { warn("{}", message); });
-  prepare_traceback();
   watch_forks();
   if (std::atexit(run_exit_order) != 0) throw std::bad_alloc();
 }

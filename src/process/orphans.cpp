@@ -35,14 +35,18 @@ Orphanage& orphanage() {
 
 /// The process of a slot; nothing when it has ended (its number may be a stranger's by now).
 os::Fd find_process(memory::Owner slot) {
+  const memory::Slot& entry = memory::slot(slot);
+  const auto pid = static_cast<pid_t>(entry.pid.load());
+  if (pid == 0) return {};  // its parent died before it had made it
   os::Fd pidfd;
   try {
-    pidfd = os::pidfd_open(static_cast<pid_t>(memory::slot(slot).pid.load()));
+    pidfd = os::pidfd_open(pid);
   } catch (const std::system_error&) {
     return {};
   }
-  // Alive now, so the number was its own when the descriptor was opened.
-  if (!memory::is_alive(slot)) return {};
+  // Alive now, so the number was its own when the descriptor was opened. One that has not claimed
+  // its slot yet cannot prove it; if the number is a stranger's, the slot is swept at the stranger's end.
+  if (!memory::is_alive(slot) && entry.state.load() != memory::SlotState::reserved) return {};
   return pidfd;
 }
 
@@ -55,7 +59,6 @@ void bury(memory::Owner slot) {
 void adopt(memory::Owner slot) {
   os::Fd pidfd = find_process(slot);
   if (!pidfd) {
-    // Dead, or reserved and never to live: a process whose parent is dead ends before it claims its slot.
     bury(slot);
     return;
   }

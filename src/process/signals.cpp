@@ -26,8 +26,6 @@ void on_interrupt(int number, siginfo_t* info, void*) {
 }  // namespace
 
 void install_worker_signals() {
-  struct sigaction now{};
-  if (::sigaction(SIGINT, nullptr, &now) == 0 && now.sa_handler == SIG_IGN) return;  // nohup
   struct sigaction action{};
   action.sa_sigaction = on_interrupt;
   action.sa_flags = SA_SIGINFO | SA_RESTART;

@@ -27,15 +27,21 @@ void check(bool holds, const char* what) {
 }  // namespace
 
 std::vector<std::byte> encode_startup(const StartupMessage& message) {
+  Writer body(Transit::argument);
+  body(message);
   Writer writer(Transit::argument);
-  writer(startup_magic, message);
+  writer(startup_magic, std::uint64_t{body.size()});
+  writer.write_raw(body.bytes().data(), body.size());
   const auto bytes = writer.bytes();
   return {bytes.begin(), bytes.end()};
 }
 
 StartupMessage decode_startup(std::span<const std::byte> bytes) {
-  Reader reader(bytes);
-  check(reader.read<std::uint32_t>() == startup_magic, "wrong magic");
+  Reader header(bytes);
+  check(header.read<std::uint32_t>() == startup_magic, "wrong magic");
+  const auto size = header.read<std::uint64_t>();
+  check(size <= header.remaining(), "longer than its block");
+  Reader reader(bytes.subspan(bytes.size() - header.remaining(), size));
   auto message = reader.read<StartupMessage>();
   reader.expect_end();
   check(message.start_method == StartMethod::fork || message.start_method == StartMethod::spawn ||

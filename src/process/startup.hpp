@@ -31,6 +31,7 @@ struct StartupMessage {
 
 std::vector<std::byte> encode_startup(const StartupMessage& message);
 
+/// Reads a message; `bytes` may be longer than it, as blocks are.
 /// @throws TransferError the bytes are not a start-up message of this version, or a value is out of range
 StartupMessage decode_startup(std::span<const std::byte> bytes);
 

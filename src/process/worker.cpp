@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/worker.hpp"
 
-#include <cxxabi.h>
 #include <fcntl.h>
 #include <unistd.h>
 
 #include <cstdio>
 #include <cstdlib>
-#include <exception>
 #include <string>
 
 #include "logging/log.hpp"
@@ -19,22 +17,16 @@
 #include "process/death_pipe.hpp"
 #include "process/exit.hpp"
 #include "process/limits.hpp"
+#include "process/report.hpp"
 #include "process/runtime.hpp"
 #include "process/signals.hpp"
 #include "process/spares.hpp"
 #include "process/startup.hpp"
 #include "royong/detail/call.hpp"
 #include "royong/error.hpp"
-#include "transfer/exceptions.hpp"
 
 namespace royong::inline v0::detail {
 namespace {
-
-/// One write, so that the reports of several processes do not mix.
-void report(const std::string& name, const std::string& text) noexcept {
-  const std::string all = "Process " + name + ":\n" + text + "\n";
-  (void)!::write(STDERR_FILENO, all.data(), all.size());
-}
 
 void replace_stdin() {
   const os::Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
@@ -62,20 +54,6 @@ void introduce(const StartupMessage& message, memory::Owner slot) {
   set_log_level(static_cast<LogLevel>(message.log_level));
 }
 
-/// Runs `body`; @return the exit code. An exception is reported as Python does.
-template <class Body>
-int run_reporting(const std::string& name, Body body) {
-  try {
-    body();
-    return 0;
-  } catch (const abi::__forced_unwind&) {
-    throw;  // pthread_exit
-  } catch (...) {
-    report(name, describe_exception(std::current_exception()));
-    return 1;
-  }
-}
-
 /// pthread_exit in the worker's main thread unwinds to here. The thread is the life of the slot: the process ends with it.
 struct EndWithThread {
   bool armed = true;
@@ -83,6 +61,28 @@ struct EndWithThread {
     if (armed) ::_exit(0);
   }
 };
+
+/// Everything that comes before the user's function.
+StartupMessage become(const WorkerStart& start) {
+  if (!is_thread_identity_sound())
+    throw ProcessError(
+        "the thread identity of this process is not sound: locks would not survive its death");
+  // Before the slot: a child whose parent died already must not claim one.
+  if (memory::slot(start.slot).detached.load() == 0) {
+    arm_death_pipe(start.death_pipe);
+  } else {
+    ::close(start.death_pipe);
+  }
+  memory::claim_slot(start.slot);
+  if (start.forked) memory::inherit_shares();
+  if (start.readiness == Readiness::spare) wait_as_spare(start.slot);
+  StartupMessage message = take_startup(start.slot);
+  introduce(message, start.slot);
+  replace_stdin();
+  install_worker_signals();
+  apply_limits(message.limits);
+  return message;
+}
 
 [[noreturn]] void end(int code, bool forked) {
   if (!forked) std::exit(code);
@@ -94,38 +94,22 @@ struct EndWithThread {
 }  // namespace
 
 void run_worker(const WorkerStart& start) {
-  const memory::Owner slot = start.slot;
   EndWithThread guard;
   std::string name = "?";
-  const int code = run_reporting(name, [&] {
-    if (!is_thread_identity_sound())
-      throw ProcessError(
-          "the thread identity of this process is not sound: locks would not survive its death");
-    // Before the slot: a child whose parent died already must not claim one.
-    if (memory::slot(slot).detached.load() == 0) {
-      arm_death_pipe(start.death_pipe);
-    } else {
-      ::close(start.death_pipe);
-    }
-    memory::claim_slot(slot);
-    if (start.forked) memory::inherit_shares();
-    if (start.readiness == Readiness::spare) wait_as_spare(slot);
-    const StartupMessage message = take_startup(slot);
+  const Caught caught = call_with_trace([&] {
+    const StartupMessage message = become(start);
     name = message.name;
-    introduce(message, slot);
-    replace_stdin();
-    install_worker_signals();
-    apply_limits(message.limits);
     if (start.local != nullptr) {
-      call_with_trace(*start.local);
+      (*start.local)();
       return;
     }
     Reader reader(message.call);
     Writer unused(Transit::argument);
-    call_with_trace([&] { run_call(reader, unused); });
+    run_call(reader, unused);
   });
   guard.armed = false;
-  end(code, start.forked);
+  if (caught) report_exception(name, caught);
+  end(caught ? 1 : 0, start.forked);
 }
 
 }  // namespace royong::inline v0::detail

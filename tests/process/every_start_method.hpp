@@ -10,6 +10,8 @@
 #include <sstream>
 #include <string>
 
+#include "royong/error.hpp"
+#include "royong/init.hpp"
 #include "royong/process.hpp"
 #include "support/temp_dir.hpp"
 

@@ -7,6 +7,7 @@
 
 #include "process/clone_sibling.hpp"
 #include "process/every_start_method.hpp"
+#include "process/forkserver.hpp"
 #include "royong/error.hpp"
 #include "support/matchers.hpp"
 #include "support/process_tree.hpp"
@@ -83,7 +84,17 @@ TEST(Forkserver, makes_processes_whose_threads_are_sound) {
 
 int preloaded = 0;
 
-TEST(Preload, is_run_once_and_every_process_has_it) {
+/// Each case begins without a server, and leaves none that has preloaded something.
+class Preload : public testing::Test {
+ protected:
+  void SetUp() override { royong::detail::stop_forkserver(); }
+  void TearDown() override {
+    royong::detail::stop_forkserver();
+    royong::detail::set_forkserver_preload({});
+  }
+};
+
+TEST_F(Preload, is_run_once_and_every_process_has_it) {
   mp::set_forkserver_preload([] { ++preloaded; });
   for (int i = 0; i < 2; ++i) {
     auto process = in_forkserver([] { std::exit(preloaded); });
@@ -94,12 +105,12 @@ TEST(Preload, is_run_once_and_every_process_has_it) {
   EXPECT_EQ(preloaded, 0);
 }
 
-TEST(Preload, that_throws_does_not_stop_the_server) {
+TEST_F(Preload, that_throws_does_not_stop_the_server) {
   mp::set_forkserver_preload([] { throw std::runtime_error("expected by the test"); });
   EXPECT_EQ(run_once(), 7);
 }
 
-TEST(Preload, comes_before_the_first_process) {
+TEST_F(Preload, comes_before_the_first_process) {
   EXPECT_EQ(run_once(), 7);
   EXPECT_THROW_MESSAGE(mp::set_forkserver_preload([] {}), mp::UsageError, "runs already");
 }

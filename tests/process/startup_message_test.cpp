@@ -41,10 +41,18 @@ TEST(StartupMessage, cut_off_anywhere_is_refused) {
         << length;
 }
 
-TEST(StartupMessage, with_something_behind_it_is_refused) {
+TEST(StartupMessage, may_lie_in_a_larger_block) {
   auto bytes = encode_startup(example());
-  bytes.push_back(std::byte{0});
-  EXPECT_THROW((void)decode_startup(bytes), royong::TransferError);
+  bytes.resize(bytes.size() + 100);
+  EXPECT_EQ(decode_startup(bytes).name, "worker");
+}
+
+TEST(StartupMessage, that_lies_about_its_length_is_refused) {
+  for (const std::uint8_t wrong : {1, 254, 255}) {
+    auto bytes = encode_startup(example());
+    bytes[4] = static_cast<std::byte>(static_cast<std::uint8_t>(bytes[4]) + wrong);
+    EXPECT_THROW((void)decode_startup(bytes), royong::TransferError);
+  }
 }
 
 TEST(StartupMessage, of_another_magic_is_refused) {

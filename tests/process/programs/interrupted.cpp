@@ -13,9 +13,20 @@
 namespace {
 
 void work(const char* name) {
+  // Blocked but for the time it is waited for: no signal is handled unseen.
+  sigset_t interrupt;
+  ::sigemptyset(&interrupt);
+  ::sigaddset(&interrupt, SIGINT);
+  ::sigprocmask(SIG_BLOCK, &interrupt, nullptr);
   std::printf("%s ready\n", name);
   std::fflush(stdout);
-  for (;;) ::pause();
+  for (;;) {
+    sigset_t none;
+    ::sigemptyset(&none);
+    ::sigsuspend(&none);
+    std::printf("%s goes on\n", name);
+    std::fflush(stdout);
+  }
 }
 
 void work_named(const std::string& name) { work(name.c_str()); }
