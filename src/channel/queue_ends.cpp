@@ -102,12 +102,13 @@ void recover_get(ObjectRecord& record) {
 template <class Section>
 auto locked(ObjectRecord& record, pthread_mutex_t& mutex, void (*recover)(ObjectRecord&),
             Section section) {
-  for (sync::Spinner spinner(lock_spins); spinner.once();) {
+  sync::Spinner spinner(lock_spins);
+  do {
     const memory::RobustGuard guard(mutex, std::try_to_lock);
     if (!guard.owns()) continue;
     if (guard.owner_died()) recover(record);
     return section();
-  }
+  } while (spinner.once());
   const memory::RobustGuard guard(mutex);
   if (guard.owner_died()) recover(record);
   return section();
