@@ -149,7 +149,7 @@ namespace {
 
 using detail::Shares;
 
-std::array<KindHooks, 32> kind_hooks;
+constinit std::array<KindHooks, 32> kind_hooks{};  // set from static initialisers too
 
 }  // namespace
 

@@ -87,7 +87,7 @@ struct KindHooks {
   void (*destroy)(ObjectRecord&) noexcept =
       nullptr;  ///< last holder gone; `block` is freed afterwards
 };
-/// From that floor's init code, before there are other threads.
+/// From that floor's static or init code, before there are other threads.
 void set_kind_hooks(ObjectKind kind, KindHooks hooks);
 
 /// The death broadcast: wakes the sleepers of every live object.
