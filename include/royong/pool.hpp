@@ -18,6 +18,10 @@
 
 namespace royong::inline v0 {
 
+namespace detail {
+struct PoolAccess;
+}
+
 /// What each worker runs before its first task: a transferable callable without arguments left (`bind_front` binds them).
 class Initializer {
  public:
@@ -40,12 +44,12 @@ class Initializer {
 
 /// How a pool is made.
 struct PoolOptions {
-  Initializer initializer;   ///< if it throws in any worker, the pool is broken and says why
-  int maxtasksperchild = 0;  ///< a worker ends after so many tasks and is replaced; 0: never
-  std::optional<StartMethod> start_method;  ///< default: get_start_method()
-  ResourceLimits limits;                    ///< for each worker
-  std::string name;  ///< of the workers: "name-1", "name-2" ...; default: "PoolWorker"
-  RestartLimit restarts;
+  Initializer initializer{};  ///< if it throws in any worker, the pool is broken and says why
+  int maxtasksperchild = 0;   ///< a worker ends after so many tasks and is replaced; 0: never
+  std::optional<StartMethod> start_method{};  ///< default: get_start_method()
+  ResourceLimits limits{};                    ///< for each worker
+  std::string name{};  ///< of the workers: "name-1", "name-2" ...; default: "PoolWorker"
+  RestartLimit restarts{};
   bool inline_tasks =
       false;  ///< for debugging: tasks run in the calling thread, when they are submitted
 };

@@ -96,9 +96,9 @@ void PoolImpl::submit(TaskState& state, Writer& call) {
 
   Lock lock(mutex_);
   require_open();
+  make_room(lock);
   state.set_engine(*this);
   if (state.timed) ++timed_;
-  if (!scheduler_.backlog().empty()) pump();
   submitted_ = &state;
   submitted_call_ = call.bytes();
   scheduler_.submit(state);

@@ -126,6 +126,7 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   void callback_main();
   void stop_threads();
 
+  void make_room(Lock& lock);
   void require_home() const;
   void require_open() const;
   void run_inline(TaskState& state, Writer& call);

@@ -238,6 +238,11 @@ bool Scheduler::can_take(const Worker& worker) const noexcept {
   return worker.state == WorkerState::idle && worker.tasks.size() < worker.window;
 }
 
+bool Scheduler::has_room() const noexcept {
+  return can_take(workers_[cursor_]) ||
+         std::ranges::any_of(workers_, [this](const Worker& w) { return can_take(w); });
+}
+
 std::uint32_t Scheduler::pick() noexcept {
   while (!idle_.empty()) {
     const std::uint32_t worker = idle_.back();

@@ -110,6 +110,10 @@ class Scheduler {
   const TaskList& tasks_of(std::uint32_t worker) const noexcept { return workers_[worker].tasks; }
   WorkerState state(std::uint32_t worker) const noexcept;
   std::uint32_t window(std::uint32_t worker) const noexcept { return workers_[worker].window; }
+  /// Whether some worker may be given a task now.
+  bool has_room() const noexcept;
+  /// Whether the workers' windows have grown far: tasks take less time than a sleep.
+  bool is_fine_grained() const noexcept { return workers_[cursor_].window >= fine_window; }
   /// Workers whose process lives.
   std::uint32_t alive() const noexcept;
 
@@ -125,6 +129,7 @@ class Scheduler {
 
   static constexpr std::uint32_t nobody = ~std::uint32_t{0};
   static constexpr std::uint32_t min_window = 2;
+  static constexpr std::uint32_t fine_window = 128;
   static constexpr std::int64_t window_time =
       50'000;  // of work that a window should hold, in nanoseconds
   static constexpr std::uint32_t run_length =

@@ -72,6 +72,24 @@ bool PoolImpl::wait(const std::atomic<std::uint32_t>& flag, const TaskState* hin
   return is_set(flag);
 }
 
+/** @brief When the rings are full, looks for results before a task is submitted.
+ *
+ *  Of tasks that take less time than a sleep the submitter waits a moment for some to end: that costs less than to
+ *  put them into the backlog and to take them out again, and bounds the memory of a flood. Longer ones go to the backlog.
+ */
+void PoolImpl::make_room(Lock& lock) {
+  if (scheduler_.backlog().empty() && scheduler_.has_room()) return;
+  pump();
+  if (!scheduler_.is_fine_grained()) return;
+  for (int looks = many_looks; looks > 0 && !scheduler_.has_room(); --looks) {
+    lock.unlock();
+    relax(looks);
+    lock.lock();
+    pump();
+  }
+  require_open();  // the lock was open
+}
+
 /// Reads results until the waiter's flag is set, its time is over, or it is displaced.
 void PoolImpl::lead(Lock& lock, Waiter& self, Instant deadline) {
   int looks = &self == &driver_ ? 0 : spin_looks_;

@@ -30,8 +30,8 @@ struct MapOptions {
   int chunksize = 0;  ///< elements of one task; 0: a quarter of each worker's share
   int buffersize =
       0;  ///< lazy forms: elements that may be ahead of the reader; 0: four chunks for each worker
-  TaskOptions task;  ///< `timeout` and `retries` count for each element
-  Progress progress;
+  TaskOptions task{};  ///< `timeout` and `retries` count for each element
+  Progress progress{};
 };
 
 namespace detail {

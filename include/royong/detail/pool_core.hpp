@@ -29,7 +29,7 @@ struct RestartLimit {
 
 /// What a single task may ask for.
 struct TaskOptions {
-  std::string name;  ///< how errors and the log call it; default: its number
+  std::string name{};  ///< how errors and the log call it; default: its number
   Timeout
       timeout;  ///< from its beginning on; then its worker is killed and `get` throws TimeoutError
   int retries = 0;  ///< how often it is run again after the death of its worker
