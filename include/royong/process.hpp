@@ -91,8 +91,13 @@ struct ProcessPlan {
 
 ROYONG_API void set_forkserver_preload(std::vector<std::byte> call);
 
+/// Whether `init` has run: functions have names only then.
+ROYONG_API bool is_initialised() noexcept;
+
 template <class F, class... Args>
 ProcessPlan plan_call(ProcessOptions options, const F& f, Args&&... args) {
+  // Not refused here but by start(), so that one place names the fix.
+  if (!is_initialised()) return {std::move(options), {}, {}, {}};
   Writer writer(Transit::argument);
   write_call(writer, f, std::forward<Args>(args)...);
   const auto bytes = writer.bytes();

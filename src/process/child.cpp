@@ -44,7 +44,7 @@ class Reservation {
   memory::Owner slot() const noexcept { return slot_; }
   std::optional<Launched> wake() {
     if (!spare_) return std::nullopt;
-    wake_spare(slot_);
+    tell_to_go(slot_);
     Launched awake = std::move(spare_->process);
     spare_.reset();
     return awake;

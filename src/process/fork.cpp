@@ -29,7 +29,9 @@ Launched launch_by_fork(memory::Owner slot, const std::function<void()>& local) 
                 .local = local ? &local : nullptr,
                 .forked = true});
   }
-  return with_pidfd(pid);
+  Launched launched = with_pidfd(pid);
+  tell_to_go(slot);
+  return launched;
 }
 
 }  // namespace royong::inline v0::detail

@@ -145,7 +145,7 @@ Launched launch_by_forkserver(memory::Owner slot, Readiness readiness) {
     own.degraded = true;
     warn("the forkserver died twice: processes are spawned instead");
   }
-  if (readiness == Readiness::spare) throw ProcessError("spare processes need the forkserver");
+  if (readiness == Readiness::when_told) throw ProcessError("spare processes need the forkserver");
   return launch_by_spawn(slot);
 }
 

@@ -7,9 +7,21 @@
 #include <cerrno>
 #include <system_error>
 
+#include "os/futex.hpp"
 #include "os/process.hpp"
 
 namespace royong::inline v0::detail {
+
+void tell_to_go(memory::Owner slot) noexcept {
+  auto& go = memory::slot(slot).go;
+  go.store(1, std::memory_order_release);  // after it the start-up message is seen
+  os::futex_wake(go, 1);
+}
+
+void wait_until_told(memory::Owner self) noexcept {
+  auto& go = memory::slot(self).go;
+  while (go.load(std::memory_order_acquire) == 0) os::futex_wait(go, 0, os::Deadline::max());
+}
 
 void discard(const Launched& child) noexcept {
   // Not reaped yet, so the number is still this child's.

@@ -19,8 +19,13 @@ struct Launched {
   os::Fd pidfd;
 };
 
-/// What the new process does first: run what its start-up message says, or sleep until there is one.
-enum class Readiness : std::uint32_t { now, spare };
+/// When the new process runs what its start-up message says: at once, or when it is told to.
+enum class Readiness : std::uint32_t { now, when_told };
+
+/// The parent's word, when the start-up message is in place and the child is under supervision.
+void tell_to_go(memory::Owner slot) noexcept;
+/// The child's part: sleeps until it is told.
+void wait_until_told(memory::Owner self) noexcept;
 
 /// A child of ours with its pidfd; kills and reaps the child when there is no descriptor to be had. @throws std::system_error
 Launched with_pidfd(pid_t child);

@@ -79,6 +79,9 @@ Process::~Process() {
 void Process::start() {
   impl_->require_usable();
   if (impl_->child) throw UsageError("cannot start a process twice");
+  detail::require_member();
+  if (impl_->plan.call.empty() && !impl_->plan.local)
+    throw UsageError("this process object was made before royong::init: make it after");
   // A failed start may be repeated: the plan stays until the child exists.
   impl_->child = detail::start_child(impl_->plan);
   impl_->plan.call = {};

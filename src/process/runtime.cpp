@@ -32,6 +32,8 @@ Runtime& runtime() noexcept {
   return instance;
 }
 
+bool is_initialised() noexcept { return runtime().role.load() != Role::uninitialised; }
+
 void require_member() {
   switch (runtime().role.load()) {
     case Role::main:

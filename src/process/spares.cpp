@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "logging/log.hpp"
-#include "os/futex.hpp"
 #include "os/poll.hpp"
 #include "process/runtime.hpp"
 #include "process/service.hpp"
@@ -45,10 +44,8 @@ void end(Spare spare) noexcept {
 
 Spare make() {
   const memory::Owner slot = memory::reserve_slot();
-  memory::slot(slot).go.store(0);
-  memory::slot(slot).detached.store(0);
   try {
-    return {slot, launch_by_forkserver(slot, Readiness::spare)};
+    return {slot, launch_by_forkserver(slot, Readiness::when_told)};
   } catch (...) {
     memory::sweep(slot);
     throw;
@@ -107,17 +104,6 @@ std::optional<Spare> take_spare() {
   }
   ask_for_refill(own);
   return taken;
-}
-
-void wake_spare(memory::Owner slot) noexcept {
-  auto& go = memory::slot(slot).go;
-  go.store(1, std::memory_order_release);  // after it the start-up message is seen
-  os::futex_wake(go, 1);
-}
-
-void wait_as_spare(memory::Owner self) noexcept {
-  auto& go = memory::slot(self).go;
-  while (go.load(std::memory_order_acquire) == 0) os::futex_wait(go, 0, os::Deadline::max());
 }
 
 void stop_spares() noexcept {

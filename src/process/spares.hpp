@@ -22,12 +22,6 @@ struct Spare {
 /// A living spare, now the caller's; nothing when there is none.
 std::optional<Spare> take_spare();
 
-/// Wakes a spare whose start-up message is in place.
-void wake_spare(memory::Owner slot) noexcept;
-
-/// The spare's part: sleeps until it is woken.
-void wait_as_spare(memory::Owner self) noexcept;
-
 /// Ends all spares and makes no more.
 void stop_spares() noexcept;
 

@@ -26,10 +26,12 @@ pid_t execute_self(const Marker& marker) {
 }
 
 Launched launch_by_spawn(memory::Owner slot) {
-  return with_pidfd(execute_self({.role = Marker::Role::worker,
-                                  .arena = memory::arena_fd(),
-                                  .death_pipe = death_pipe_read_end(),
-                                  .slot = slot}));
+  Launched launched = with_pidfd(execute_self({.role = Marker::Role::worker,
+                                               .arena = memory::arena_fd(),
+                                               .death_pipe = death_pipe_read_end(),
+                                               .slot = slot}));
+  tell_to_go(slot);
+  return launched;
 }
 
 }  // namespace royong::inline v0::detail

@@ -42,7 +42,7 @@ struct Marker {
   int arena = -1;             ///< descriptor of the arena
   int death_pipe = -1;        ///< descriptor of the parent's read end
   int socket = -1;            ///< forkserver: where requests come from
-  memory::Owner slot;         ///< worker: its slot. Forkserver: nobody
+  memory::Owner slot{};       ///< worker: its slot. Forkserver: nobody
   std::uint64_t preload = 0;  ///< forkserver: block with the call to run first, 0 for none
 };
 

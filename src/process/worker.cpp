@@ -20,7 +20,6 @@
 #include "process/report.hpp"
 #include "process/runtime.hpp"
 #include "process/signals.hpp"
-#include "process/spares.hpp"
 #include "process/startup.hpp"
 #include "royong/detail/call.hpp"
 #include "royong/error.hpp"
@@ -75,7 +74,7 @@ StartupMessage become(const WorkerStart& start) {
   }
   memory::claim_slot(start.slot);
   if (start.forked) memory::inherit_shares();
-  if (start.readiness == Readiness::spare) wait_as_spare(start.slot);
+  if (start.readiness == Readiness::when_told) wait_until_told(start.slot);
   StartupMessage message = take_startup(start.slot);
   introduce(message, start.slot);
   replace_stdin();

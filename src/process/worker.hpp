@@ -13,8 +13,8 @@ namespace royong::inline v0::detail {
 
 struct WorkerStart {
   memory::Owner slot;
-  int death_pipe = -1;                           ///< the parent's read end
-  Readiness readiness = Readiness::now;          ///< spare: sleep until there is something to run
+  int death_pipe = -1;  ///< the parent's read end
+  Readiness readiness = Readiness::when_told;
   const std::function<void()>* local = nullptr;  ///< run this instead of the message's call (fork)
   bool forked = false;  ///< a copy of the user's process: its exit handlers are not ours to run
 };

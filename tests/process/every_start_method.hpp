@@ -54,3 +54,12 @@ inline std::string read_text(const std::string& path) {
 }
 
 }  // namespace royong_test
+
+namespace royong::inline v0 {
+
+/// For googletest's messages.
+inline void PrintTo(StartMethod method, std::ostream* out) {
+  *out << royong_test::method_name({method, 0});
+}
+
+}  // namespace royong::inline v0

@@ -50,8 +50,7 @@ TEST_P(AtTheLimit, of_descriptors_nothing_half_started_is_left) {
   EXPECT_THAT(end.output, HasSubstr("\nconsistent, again 7\n"));
 }
 
-INSTANTIATE_TEST_SUITE_P(Methods, AtTheLimit, testing::Values("fork", "spawn", "forkserver"),
-                         [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Methods, AtTheLimit, testing::Values("fork", "spawn", "forkserver"));
 
 TEST(Terminal, ctrl_c_ends_the_program_and_its_workers) {
   Pty terminal({{program("interrupted")}});

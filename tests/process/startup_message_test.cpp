@@ -48,9 +48,9 @@ TEST(StartupMessage, may_lie_in_a_larger_block) {
 }
 
 TEST(StartupMessage, that_lies_about_its_length_is_refused) {
-  for (const std::uint8_t wrong : {1, 254, 255}) {
+  for (const int wrong : {1, 254, 255}) {
     auto bytes = encode_startup(example());
-    bytes[4] = static_cast<std::byte>(static_cast<std::uint8_t>(bytes[4]) + wrong);
+    bytes[4] = static_cast<std::byte>(std::to_integer<int>(bytes[4]) + wrong);
     EXPECT_THROW((void)decode_startup(bytes), royong::TransferError);
   }
 }
