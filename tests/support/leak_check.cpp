@@ -7,7 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>     // for std::any_of
+#include <algorithm>     // for std::any_of, std::find
 #include <chrono>        // for std::chrono::steady_clock
 #include <cstdlib>       // for std::getenv, std::strtod
 #include <system_error>  // for std::error_code
@@ -28,16 +28,22 @@ Clock::duration grace() {
   return std::chrono::duration_cast<Clock::duration>(seconds * time_factor());
 }
 
-std::set<std::filesystem::path> entries(const std::vector<std::filesystem::path>& folders) {
+std::set<std::filesystem::path> entries(const LeakScope& scope) {
   std::set<std::filesystem::path> found;
-  for (const auto& folder : folders) {
-    std::error_code error;
-    for (std::filesystem::directory_iterator entry(folder, error), end; entry != end;
-         entry.increment(error)) {
-      found.insert(entry->path());
+  for (const auto* folders : {&scope.own_folders, &scope.shared_folders}) {
+    for (const auto& folder : *folders) {
+      std::error_code error;
+      for (std::filesystem::directory_iterator entry(folder, error), end; entry != end;
+           entry.increment(error)) {
+        found.insert(entry->path());
+      }
     }
   }
   return found;
+}
+
+bool is_in(const std::vector<std::filesystem::path>& folders, const std::filesystem::path& file) {
+  return std::find(folders.begin(), folders.end(), file.parent_path()) != folders.end();
 }
 
 // Returns when the process ends, but not later than the pause.
@@ -62,7 +68,7 @@ LeakCheck::LeakCheck(LeakScope scope)
     : self_(::getpid()),
       scope_(std::move(scope)),
       descriptors_(open_descriptors()),
-      files_(entries(scope_.folders)) {
+      files_(entries(scope_)) {
   for (const auto& process : descendants(scope_.family)) processes_.insert(process.pid);
 }
 
@@ -84,7 +90,7 @@ LeakCheck::Findings LeakCheck::look() const {
     return descriptor.target.starts_with("/memfd:royong");
   });
   found.descriptors = unexpected_descriptors(descriptors_, now, parts);
-  for (const auto& file : entries(scope_.folders)) {
+  for (const auto& file : entries(scope_)) {
     if (!files_.contains(file)) found.files.push_back(file);
   }
   return found;
@@ -116,10 +122,10 @@ std::vector<std::string> LeakCheck::leftovers() {
     descriptors_.insert(descriptor);
   }
   for (const auto& file : found.files) {
-    std::error_code error;
     told.push_back("still there: " + file.string());
-    std::filesystem::remove_all(file, error);
-    if (error) files_.insert(file);
+    std::error_code ignored;
+    if (is_in(scope_.own_folders, file)) std::filesystem::remove_all(file, ignored);
+    files_.insert(file);
   }
   return told;
 }

@@ -18,8 +18,11 @@ namespace royong_test {
 /// Where to look.
 struct LeakScope {
   pid_t family = 0;  ///< its descendants are looked at; orphans are among them if it is a subreaper
-  std::vector<std::filesystem::path> folders = {};  ///< their entries are looked at
-  bool forkserver_stays = true;                     ///< the forkserver of this process is no leak
+  std::vector<std::filesystem::path> own_folders =
+      {};  ///< nobody else's: what is left there is removed
+  std::vector<std::filesystem::path> shared_folders =
+      {};                        ///< what is left there is told, and stays
+  bool forkserver_stays = true;  ///< the forkserver of this process is no leak
 };
 
 /// Compares what is there with what was there when it was made. It looks at the descriptors of this process as well.
@@ -29,7 +32,7 @@ class LeakCheck {
 
   /** @brief One line for each thing that is left, after what is about to go has had its time to go.
    *
-   *  Each thing is told once. Processes that are left are killed, files removed: the next test begins clean.
+   *  Each thing is told once. Processes that are left are killed, and files in our own folders removed: the next test begins clean.
    */
   std::vector<std::string> leftovers();
 

@@ -9,8 +9,8 @@
 
 #include <cstdio>       // for std::perror
 #include <cstdlib>      // for std::getenv
-#include <filesystem>   // for std::filesystem::temp_directory_path
 #include <string_view>  // for std::string_view
+#include <utility>      // for std::move
 
 #include "royong/init.hpp"
 #include "support/backtrace.hpp"
@@ -19,12 +19,11 @@
 
 namespace {
 
-int run_tests(int argc, char** argv, pid_t family) {
+int run_tests(int argc, char** argv, royong_test::LeakScope scope) {
   royong::init(argc, argv);
   testing::InitGoogleTest(&argc, argv);
   auto& listeners = testing::UnitTest::GetInstance()->listeners();
-  listeners.Append(new royong_test::LeakListener(
-      {.family = family, .folders = {"/dev/shm", std::filesystem::temp_directory_path()}}));
+  listeners.Append(new royong_test::LeakListener(std::move(scope)));
   return RUN_ALL_TESTS();
 }
 
@@ -52,7 +51,7 @@ bool wants_supervisor() {
 int main(int argc, char** argv) {
   if (royong::is_worker()) royong::init(argc, argv);  // Never returns.
   if (is_death_test(argc, argv)) return run_death_test(argc, argv);
-  if (!wants_supervisor()) return run_tests(argc, argv, ::getpid());
+  if (!wants_supervisor()) return run_tests(argc, argv, {.family = ::getpid()});
 
   const royong_test::Run run = royong_test::prepare_run();
   const pid_t test_process = ::fork();
@@ -63,5 +62,5 @@ int main(int argc, char** argv) {
   if (test_process > 0) royong_test::supervise(run, test_process);
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // Of a killed supervisor nothing remains.
   royong_test::install_backtrace_handler();
-  return run_tests(argc, argv, run.supervisor);
+  return run_tests(argc, argv, run.scope());
 }

@@ -37,11 +37,11 @@ std::filesystem::path make_temporary_folder() {
 }
 
 // Tests that run beside this one have their own, so nobody finds the other's files. Needs privileges: without them
-// all share the system's.
-void make_private_shared_memory_folder() {
-  if (::unshare(CLONE_NEWNS) != 0) return;
-  ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
-  ::mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777");
+// all share the system's. @return whether it is private now
+bool make_private_shared_memory_folder() {
+  if (::unshare(CLONE_NEWNS) != 0) return false;
+  if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+  return ::mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") == 0;
 }
 
 void make_run_state() {
@@ -113,7 +113,7 @@ Run prepare_run() {
   Run run;
   run.supervisor = ::getpid();
   run.temporary = make_temporary_folder();
-  make_private_shared_memory_folder();
+  run.own_shared_memory = make_private_shared_memory_folder();
   make_run_state();
   ::setenv("TMPDIR", run.temporary.c_str(), 1);
   ::setenv("ROYONG_TEST_RUN", run.temporary.filename().c_str(), 1);
@@ -121,9 +121,16 @@ Run prepare_run() {
   return run;
 }
 
+LeakScope Run::scope() const {
+  LeakScope scope{.family = supervisor, .own_folders = {temporary}};
+  (own_shared_memory ? scope.own_folders : scope.shared_folders).push_back("/dev/shm");
+  return scope;
+}
+
 void supervise(const Run& run, pid_t test_process) {
-  LeakCheck at_the_end(
-      {.family = ::getpid(), .folders = {"/dev/shm", run.temporary}, .forkserver_stays = false});
+  LeakScope scope = run.scope();
+  scope.forkserver_stays = false;
+  LeakCheck at_the_end(scope);
   const int status = wait_for(test_process);
   // From here on the kernel buries.
   ::signal(SIGCHLD, SIG_IGN);

@@ -8,7 +8,8 @@
  *  It is a subreaper: whatever the tests start remains among its descendants, orphans as well, and corpses of orphans are
  *  buried at once (the first process of a container often does not).
  *
- *  Set `ROYONG_TEST_SUPERVISOR=0` to run without it, in a debugger: no watchdog then, and no check at the end.
+ *  Set `ROYONG_TEST_SUPERVISOR=0` to run without it, in a debugger: no watchdog then, no check of
+ *  files, and none at the end.
  */
 #pragma once
 
@@ -16,12 +17,18 @@
 
 #include <filesystem>  // for std::filesystem::path
 
+#include "support/leak_check.hpp"
+
 namespace royong_test {
 
 /// What a run owns, made before the fork.
 struct Run {
   pid_t supervisor = 0;
   std::filesystem::path temporary;  ///< TMPDIR of the tests: empty before and after each
+  bool own_shared_memory = false;   ///< /dev/shm is private to this run
+
+  /// What the tests' leak check looks at.
+  LeakScope scope() const;
 };
 
 /** @brief Makes the run's own TMPDIR, a private /dev/shm (where the system allows), and the shared page.

@@ -6,12 +6,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <cstdio>   // for std::remove
 #include <cstdlib>  // for std::getenv, std::atexit
 #include <fstream>  // for std::ofstream
 #include <string>   // for std::string
 
+#include "support/leak_check.hpp"
 #include "support/subprocess.hpp"
+#include "support/temp_dir.hpp"
 
 namespace {
 
@@ -103,11 +104,26 @@ TEST(Leaves, DISABLED_shared_memory) {
   ASSERT_GE(fd, 0);
   ::close(fd);
 }
-TEST(LeakCheck, names_a_file_in_shared_memory_and_removes_it) {
+TEST(LeakCheck, names_a_file_in_shared_memory) {
   const Finished finished = run_leak("shared_memory");
   EXPECT_EQ(finished.exit_code, 1);
   EXPECT_THAT(finished.output, HasSubstr("still there: /dev/shm/royong-left-behind"));
-  EXPECT_NE(::access("/dev/shm/royong-left-behind", F_OK), 0);
+  ::shm_unlink("/royong-left-behind");  // Where /dev/shm is everybody's it stays.
+}
+
+TEST(LeakCheck, removes_files_from_our_own_folders_only) {
+  const royong_test::TempDir own, shared;
+  royong_test::LeakCheck check(
+      {.family = ::getpid(), .own_folders = {own.path()}, .shared_folders = {shared.path()}});
+  ::setenv("ROYONG_TEST_GRACE", "0", 1);
+  std::ofstream(own / "mine") << "text";
+  std::ofstream(shared / "somebody's") << "text";
+  EXPECT_THAT(check.leftovers(),
+              testing::UnorderedElementsAre(HasSubstr("mine"), HasSubstr("somebody's")));
+  ::unsetenv("ROYONG_TEST_GRACE");
+  EXPECT_FALSE(std::filesystem::exists(own / "mine"));
+  EXPECT_TRUE(std::filesystem::exists(shared / "somebody's"));
+  EXPECT_THAT(check.leftovers(), testing::IsEmpty());
 }
 
 TEST(Leaves, DISABLED_temporary_file) {
