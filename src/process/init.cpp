@@ -35,7 +35,6 @@ void set_up(std::vector<std::string> arguments) {
   own.executable = os::self_executable();
   own.pid = ::getpid();
   os::set_error_reporter([](std::string_view message) noexcept { warn("{}", message); });
-  watch_forks();
   if (std::atexit(run_exit_order) != 0) throw std::bad_alloc();
 }
 
@@ -47,6 +46,7 @@ void raise_descriptor_limit() {
 
 [[noreturn]] void become_member(const Marker& marker) {
   memory::attach_arena(os::Fd(marker.arena));
+  watch_forks();
   if (marker.role == Marker::Role::forkserver) {
     runtime().role = Role::forkserver;
     run_forkserver(marker);
@@ -58,6 +58,7 @@ void become_main() {
   auto& own = runtime();
   raise_descriptor_limit();
   memory::create_arena();
+  watch_forks();
   start_service(memory::reserve_slot());
   own.role = Role::main;
 }

@@ -53,7 +53,8 @@ StartMethod default_start_method();
 /// @throws UsageError this process cannot start others: the text names the fix
 void require_member();
 
-/// Registers the fork handlers. Called once, by init.
+/// Registers the fork handlers, once. After the arena's, so that a fork takes this floor's mutex
+/// before the memory floor's, as everything else does.
 void watch_forks();
 
 /// In a fork of ours, before the child claims its slot: everything of the parent's is let go.
