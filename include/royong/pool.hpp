@@ -44,14 +44,19 @@ class Initializer {
 
 /// How a pool is made.
 struct PoolOptions {
-  Initializer initializer{};  ///< if it throws in any worker, the pool is broken and says why
-  int maxtasksperchild = 0;   ///< a worker ends after so many tasks and is replaced; 0: never
-  std::optional<StartMethod> start_method{};  ///< default: get_start_method()
-  ResourceLimits limits{};                    ///< for each worker
-  std::string name{};  ///< of the workers: "name-1", "name-2" ...; default: "PoolWorker"
+  /// If it throws in any worker, the pool is broken and says why.
+  Initializer initializer{};
+  /// A worker ends after so many tasks and is replaced; 0: never.
+  int maxtasksperchild = 0;
+  /// Default: get_start_method().
+  std::optional<StartMethod> start_method{};
+  /// For each worker.
+  ResourceLimits limits{};
+  /// Of the workers: "name-1", "name-2" ...; default: "PoolWorker".
+  std::string name{};
   RestartLimit restarts{};
-  bool inline_tasks =
-      false;  ///< for debugging: tasks run in the calling thread, when they are submitted
+  /// For debugging: tasks run in the calling thread, when they are submitted.
+  bool inline_tasks = false;
 };
 
 /** @brief Worker processes, and functions that run in them. Move-only.

@@ -36,6 +36,7 @@ void Scheduler::ready(std::uint32_t worker) {
   Worker& w = workers_[worker];
   if (w.state != WorkerState::starting) return;
   w.state = WorkerState::idle;
+  early_deaths_.clear();
   if (w.tasks.empty()) idle_.push_back(worker);
   dispatch();
   rebalance();

@@ -58,7 +58,7 @@ class Scheduler {
   struct Limits {
     std::uint32_t max_window = 1024;       ///< tasks that a worker may hold
     std::uint32_t tasks_per_worker = 0;    ///< in its life; 0: no limit
-    int early_deaths = 10;                 ///< workers that die before they are ready, in `period`
+    int early_deaths = 10;                 ///< in a row, in `period`
     std::int64_t period = 60'000'000'000;  ///< nanoseconds
   };
   enum class Mode : std::uint8_t { open, closing, terminated, broken };

@@ -21,7 +21,10 @@
 
 namespace royong::inline v0 {
 
-/// How often workers may die before they are ready (in their initializer, or before it), until the pool gives up.
+/** @brief How many workers may die before they are ready (in their initializer, or before it) until the pool gives up.
+ *
+ *  Counted are those in `period`, since a worker became ready the last time.
+ */
 struct RestartLimit {
   int count = 10;
   std::chrono::seconds period{60};
@@ -29,10 +32,12 @@ struct RestartLimit {
 
 /// What a single task may ask for.
 struct TaskOptions {
-  std::string name{};  ///< how errors and the log call it; default: its number
-  Timeout
-      timeout;  ///< from its beginning on; then its worker is killed and `get` throws TimeoutError
-  int retries = 0;  ///< how often it is run again after the death of its worker
+  /// How errors and the log call it; default: its number.
+  std::string name{};
+  /// From its beginning on. Then its worker is killed, and `get` throws TimeoutError.
+  Timeout timeout{};
+  /// How often it is run again after the death of its worker.
+  int retries = 0;
 };
 
 namespace detail {
