@@ -286,7 +286,6 @@ class ArrayGuard {
   /// Not checked.
   T& operator[](std::size_t i) const noexcept { return elements_[i]; }
 
-
  private:
   template <class>
   friend class Array;

@@ -7,6 +7,7 @@
 #include <array>      // for std::array
 #include <chrono>     // for std::chrono_literals
 #include <cstdint>    // for std::int64_t, std::uint8_t
+#include <limits>     // for std::numeric_limits
 #include <list>       // for std::list
 #include <memory>     // for std::make_unique
 #include <mutex>      // for std::scoped_lock
@@ -274,7 +275,7 @@ TEST(RawArray, beyond_the_quota_is_ArenaFull_and_the_program_goes_on) {
   const auto objects = memory::live_objects();
   EXPECT_THROW(RawArray<char>(static_cast<std::int64_t>(memory::arena_usage().quota) * 2),
                ArenaFull);
-  EXPECT_THROW(RawArray<Point>(std::numeric_limits<std::int64_t>::max()), ArenaFull);
+  EXPECT_THROW((void)RawArray<Point>(std::numeric_limits<std::int64_t>::max()), ArenaFull);
   EXPECT_LE(memory::arena_usage().used, used);
   EXPECT_EQ(memory::live_objects(), objects);
   EXPECT_EQ(RawArray<char>(1000).size(), 1000u);
