@@ -164,3 +164,5 @@ struct FutureAccess {
 }  // namespace detail
 
 }  // namespace royong::inline v0
+
+#include "royong/detail/completion.hpp"  // needs Future; part of this header

@@ -186,6 +186,7 @@ class Pool {
 
  private:
   friend struct detail::PoolAccess;
+  friend class ProcessPoolExecutor;
   detail::PoolCore& core() const {
     if (!core_) throw UsageError("the pool was moved away");
     return *core_;
@@ -194,12 +195,6 @@ class Pool {
   detail::StateRef<detail::PoolCore> core_;
   int unwinding_ = std::uncaught_exceptions();
 };
-
-namespace detail {
-struct PoolAccess {
-  static PoolCore& core(const Pool& pool) { return pool.core(); }
-};
-}  // namespace detail
 
 /** @brief Python's other face of a pool: `submit`, `map`, `shutdown`. Move-only; otherwise as `Pool`.
  *
@@ -238,13 +233,13 @@ class ProcessPoolExecutor {
    */
   void shutdown(bool wait = true, bool cancel_futures = false) {
     pool_.close();
-    if (cancel_futures) detail::PoolAccess::core(pool_).cancel_pending();
+    if (cancel_futures) pool_.core().cancel_pending();
     if (wait) pool_.join();
   }
   /// Ends the workers by SIGTERM, cancels every task that has not ended.
   void terminate_workers() { pool_.terminate(); }
   /// The same by SIGKILL.
-  void kill_workers() { detail::PoolAccess::core(pool_).kill(); }
+  void kill_workers() { pool_.core().kill(); }
   /// Number of workers.
   int size() const { return pool_.size(); }
 
@@ -252,5 +247,15 @@ class ProcessPoolExecutor {
   friend struct detail::PoolAccess;
   Pool pool_;
 };
+
+namespace detail {
+
+/// How the library's own parts reach the engine behind an executor.
+struct PoolAccess {
+  static PoolCore& core(const Pool& pool) { return pool.core(); }
+  static PoolCore& core(const ProcessPoolExecutor& executor) { return executor.pool_.core(); }
+};
+
+}  // namespace detail
 
 }  // namespace royong::inline v0

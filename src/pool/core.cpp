@@ -11,6 +11,7 @@
 #include "memory/blocks.hpp"
 #include "pool/worker_main.hpp"
 #include "process/runtime.hpp"
+#include "royong/detail/map.hpp"
 #include "royong/error.hpp"
 
 namespace royong::inline v0::detail {
@@ -34,6 +35,14 @@ void check(const PoolPlan& plan) {
   refuse_negative(plan.processes, "the number of a pool's processes");
   refuse_negative(plan.maxtasksperchild, "maxtasksperchild");
   refuse_negative(plan.restarts.count, "RestartLimit::count");
+}
+
+std::size_t divide(std::size_t elements, int chunksize, int workers,
+                   std::size_t chunks_per_worker) {
+  if (chunksize < 0) throw UsageError("chunksize must not be negative");
+  if (chunksize > 0) return static_cast<std::size_t>(chunksize);
+  const std::size_t chunks = static_cast<std::size_t>(workers) * chunks_per_worker;
+  return std::max<std::size_t>((elements + chunks - 1) / chunks, 1);
 }
 
 }  // namespace
@@ -152,6 +161,7 @@ bool PoolImpl::add_hook(TaskState& state, CompletionHook& hook) {
   TaskExtra& extra = state.extra();
   if (extra.hooks == nullptr && extra.callbacks.empty()) ++wanted_;
   hook.next_hook = std::exchange(extra.hooks, &hook);
+  ask_driver();
   return true;
 }
 
@@ -303,10 +313,11 @@ void apply_options(const TaskOptions& options, TaskState& state) {
 }
 
 std::size_t chunk_size(std::size_t elements, int chunksize, int workers) {
-  if (chunksize < 0) throw UsageError("chunksize must not be negative");
-  if (chunksize > 0) return static_cast<std::size_t>(chunksize);
-  const auto chunks = static_cast<std::size_t>(workers) * 4;
-  return std::max<std::size_t>((elements + chunks - 1) / chunks, 1);
+  return divide(elements, chunksize, workers, 4);
+}
+
+std::size_t reduce_chunk_size(std::size_t elements, const MapOptions& options, int workers) {
+  return divide(elements, options.chunksize, workers, options.task.retries != 0 ? 64 : 16);
 }
 
 }  // namespace royong::inline v0::detail

@@ -122,6 +122,7 @@ bool PoolImpl::sleep(Lock& lock, Waiter& self, Instant deadline) {
   lock.unlock();
   bell_.events().wait(key, until);
   lock.lock();
+  wake_followers();  // a flag may have been set from outside
   if (&self != &driver_)
     spin_looks_ = Timeout::Clock::now() - before < short_sleep ? many_looks : few_looks;
   return true;

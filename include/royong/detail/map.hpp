@@ -39,6 +39,12 @@ namespace detail {
 /// How many elements a chunk has. @throws UsageError the option is negative
 ROYONG_API std::size_t chunk_size(std::size_t elements, int chunksize, int workers);
 
+/** @brief The same for map_reduce, whose inputs differ more, and whose chunks should not be so long that a death costs
+ *  much where deaths are reckoned with.
+ */
+ROYONG_API std::size_t reduce_chunk_size(std::size_t elements, const MapOptions& options,
+                                         int workers);
+
 /// A chunk under way: the task, and how many elements it is for.
 struct Chunk {
   StateRef<ResultState<void>> state;

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// as_completed, wait, gather, map_reduce.
+#include <gmock/gmock.h>
+
+#include <functional>
+#include <set>
+
+#include "pool/functions.hpp"
+#include "process/every_start_method.hpp"
+#include "royong/future.hpp"
+#include "royong/mapreduce.hpp"
+#include "royong/pool.hpp"
+
+namespace royong_test {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::Pair;
+using testing::UnorderedElementsAre;
+
+TEST(AsCompleted, yields_futures_as_their_tasks_end) {
+  mp::Pool pool(2);
+  std::vector<mp::Future<int>> futures;
+  futures.push_back(pool.apply_async(sleep_ms, 300));
+  futures.push_back(pool.apply_async(sleep_ms, 10));
+  std::vector<int> order;
+  for (auto& future : mp::as_completed(futures)) order.push_back(future.get());
+  EXPECT_THAT(order, ElementsAre(10, 300));
+}
+
+TEST(AsCompleted, yields_each_task_once_and_of_any_pool) {
+  mp::Pool a(1);
+  mp::Pool b(1);
+  std::vector<mp::Future<int>> futures;
+  for (int i = 0; i < 1000; ++i) futures.push_back((i % 2 == 0 ? a : b).apply_async(square, i));
+  futures.push_back(futures.front());
+  std::multiset<int> results;
+  for (auto& future : mp::as_completed(futures)) results.insert(future.get());
+  EXPECT_EQ(results.size(), 1000U);
+  EXPECT_EQ(std::set<int>(results.begin(), results.end()).size(), 1000U);
+}
+
+TEST(AsCompleted, wakes_up_for_the_pool_it_does_not_drive) {
+  mp::Pool a(1);
+  mp::Pool b(1);
+  const auto slow = a.apply_async(sleep_ms, 1000);
+  const auto fast = b.apply_async(sleep_ms, 20);
+  const std::vector<mp::Future<int>> futures{slow, fast};
+  auto range = mp::as_completed(futures);
+  EXPECT_EQ(range.begin()->get(), 20);
+  EXPECT_FALSE(slow.done());
+}
+
+TEST(AsCompleted, gives_up_in_time) {
+  mp::Pool pool(1);
+  const std::vector<mp::Future<int>> futures{pool.apply_async(square, 2),
+                                             pool.apply_async(sleep_ms, 400)};
+  int seen = 0;
+  try {
+    for (auto& future : mp::as_completed(futures, 100ms)) seen += future.get();
+    FAIL() << "it waited";
+  } catch (const mp::TimeoutError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("1 (of 2) futures unfinished"));
+  }
+  EXPECT_EQ(seen, 4);
+}
+
+TEST(AsCompleted, of_nothing_is_empty) {
+  for (auto& future : mp::as_completed(std::vector<mp::Future<int>>{})) FAIL() << future.get();
+}
+
+int fail_after(int ms) { return throw_out_of_range(sleep_ms(ms)); }
+
+TEST(Wait, returns_when_it_was_asked_to) {
+  mp::Pool pool(3);
+  const auto slow = pool.apply_async(sleep_ms, 800);
+  const std::vector<mp::Future<int>> futures{slow, pool.apply_async(fail_after, 200),
+                                             pool.apply_async(square, 3)};
+  const auto first = mp::wait(futures, mp::forever, mp::ReturnWhen::first_completed);
+  EXPECT_EQ(first.done.size(), 1U);
+  EXPECT_EQ(first.not_done.size(), 2U);
+  const auto failed = mp::wait(futures, mp::forever, mp::ReturnWhen::first_exception);
+  EXPECT_EQ(failed.done.size(), 2U);
+  EXPECT_EQ(mp::wait(futures, 10ms).not_done.size(), 1U);
+  EXPECT_EQ(mp::wait(futures).done.size(), 3U);
+}
+
+TEST(Gather, returns_all_values) {
+  mp::Pool pool(2);
+  const auto [number, nothing_at_all, bytes] = mp::gather(
+      pool.apply_async(square, 3), pool.apply_async(nothing), pool.apply_async(make_bytes, 3UL));
+  EXPECT_EQ(number, 9);
+  EXPECT_EQ(nothing_at_all, std::monostate{});
+  EXPECT_EQ(bytes.size(), 3U);
+  EXPECT_THROW(mp::gather(pool.apply_async(die), pool.apply_async(square, 1)), mp::WorkerDied);
+}
+
+class MapReduce : public EveryStartMethod {};
+
+void count_letters(const std::string& text, mp::Emitter<char, long>& out) {
+  for (const char c : text) out(c, 1);
+}
+
+TEST_P(MapReduce, combines_in_the_workers_and_across_them) {
+  mp::Pool pool(2, {.start_method = GetParam()});
+  const std::vector<std::string> texts{"abc", "aab", "", "c"};
+  EXPECT_THAT((mp::map_reduce<char, long>(pool, texts, count_letters, std::plus<>())),
+              UnorderedElementsAre(Pair('a', 3), Pair('b', 2), Pair('c', 2)));
+  EXPECT_THAT(
+      (mp::map_reduce<char, long>(pool, std::vector<std::string>{}, count_letters, std::plus<>())),
+      testing::IsEmpty());
+}
+
+TEST_P(MapReduce, gives_the_same_result_under_fire_with_retries) {
+  mp::Pool pool(2, {.start_method = GetParam()});
+  std::vector<std::string> texts;
+  for (int i = 0; i < 3000; ++i)
+    texts.push_back(std::string(static_cast<std::size_t>(i % 50), static_cast<char>('a' + i % 7)));
+  const auto quiet = mp::map_reduce<char, long>(pool, texts, count_letters, std::plus<>());
+  std::atomic<bool> stop{false};
+  std::thread chaos([&] {
+    while (!stop) {
+      for (const auto& child : mp::active_children()) child.kill();
+      std::this_thread::sleep_for(10ms);
+    }
+  });
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_EQ((mp::map_reduce<char, long>(pool, texts, count_letters, std::plus<>(),
+                                          {.task = {.retries = 1000}})),
+              quiet);
+  }
+  stop = true;
+  chaos.join();
+}
+
+TEST_P(MapReduce, fails_with_what_the_mapper_throws) {
+  mp::ProcessPoolExecutor executor(2, {.start_method = GetParam()});
+  const auto bad = [](int x, mp::Emitter<int, int>& out) {
+    if (x == 3) throw std::invalid_argument("three");
+    out(x, x);
+  };
+  EXPECT_THROW((mp::map_reduce<int, int>(executor, std::vector<int>{1, 2, 3}, bad, std::plus<>())),
+               std::invalid_argument);
+}
+
+ROYONG_EVERY_START_METHOD(MapReduce);
+
+}  // namespace
+}  // namespace royong_test
