@@ -117,7 +117,7 @@ std::shared_ptr<Child> start_child(ProcessPlan plan, Child::OnDeath on_death) {
     const std::lock_guard lock(own.mutex);
     child->number_ = own.next_child++;
     own.children.emplace(child->number_, child);
-    watch_child(child->number_, child->pidfd_.get());
+    child->watch();
   } catch (...) {
     const std::lock_guard lock(own.mutex);
     own.children.erase(child->number_);
@@ -128,19 +128,52 @@ std::shared_ptr<Child> start_child(ProcessPlan plan, Child::OnDeath on_death) {
   return child;
 }
 
-bool Child::wait(Timeout::Clock::time_point deadline) {
-  {
-    const std::lock_guard lock(mutex_);
-    if (ended_) return true;
-    if (!pidfd_) throw UsageError("the process belongs to the parent of this one");
-  }
+bool Child::poll_end(Timeout::Clock::time_point deadline) {
   std::array<pollfd, 1> end{pollfd{pidfd_.get(), POLLIN, 0}};
   if (os::poll(end, deadline) == 0) return false;
   finish();
   return true;
 }
 
-bool Child::is_alive() { return !wait(Timeout::Clock::time_point::min()); }
+bool Child::is_alive() {
+  {
+    const std::lock_guard lock(mutex_);
+    if (ended_) return false;
+    if (!pidfd_) throw UsageError("the process belongs to the parent of this one");
+  }
+  return !poll_end(Timeout::Clock::time_point::min());
+}
+
+bool Child::wait(Timeout::Clock::time_point deadline) {
+  if (!is_alive()) return true;
+  if (deadline <= Timeout::Clock::now()) return false;
+  const Waiter waiter(*this);
+  return poll_end(deadline);
+}
+
+Child::Waiter::Waiter(Child& child) : child_(child) {
+  const std::lock_guard lock(child_.mutex_);
+  if (child_.waiters_++ == 0) child_.unwatch();
+}
+
+Child::Waiter::~Waiter() {
+  const std::lock_guard lock(child_.mutex_);
+  if (--child_.waiters_ > 0 || child_.ended_) return;
+  try {
+    child_.watch();
+  } catch (const std::exception& error) {
+    warn("{}: its end will be seen by join only", error.what());
+  }
+}
+
+void Child::watch() {
+  watch_child(number_, pidfd_.get());
+  watched_ = true;
+}
+
+void Child::unwatch() noexcept {
+  if (std::exchange(watched_, false)) unwatch_child(pidfd_.get());
+}
 
 std::optional<int> Child::exitcode() const {
   const std::lock_guard lock(mutex_);
@@ -163,11 +196,11 @@ void Child::finish() {
     adopt_orphans_of(slot_);
     memory::sweep(slot_);
     kept_.clear();
+    unwatch();
     ended_ = true;
   }
   // The death broadcast: a waiter may have been woken by the dead process, which did not live to pass it on.
   memory::wake_all_objects();
-  unwatch_child(pidfd_.get());
   {
     auto& own = runtime();
     const std::lock_guard lock(own.mutex);

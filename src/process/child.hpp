@@ -56,6 +56,22 @@ class Child : public std::enable_shared_from_this<Child> {
   friend std::shared_ptr<Child> start_child(ProcessPlan, OnDeath);
   Child() = default;
 
+  /// A thread that waits for the end: while there is one, the service thread need not wake up for it.
+  class Waiter {
+   public:
+    explicit Waiter(Child& child);
+    ~Waiter();
+    Waiter(const Waiter&) = delete;
+    Waiter& operator=(const Waiter&) = delete;
+
+   private:
+    Child& child_;
+  };
+
+  bool poll_end(Timeout::Clock::time_point deadline);
+  void watch();
+  void unwatch() noexcept;
+
   std::uint64_t number_ = 0;  // key in the runtime's table
   std::string name_;
   pid_t pid_ = 0;
@@ -66,6 +82,8 @@ class Child : public std::enable_shared_from_this<Child> {
   std::vector<ObjectRef> kept_;  // arguments' handles
   OnDeath on_death_;
   mutable std::mutex mutex_;  // guards what follows
+  int waiters_ = 0;
+  bool watched_ = false;
   bool ended_ = false;
   std::optional<int> exitcode_;
 };
