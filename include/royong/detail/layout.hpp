@@ -40,6 +40,8 @@ consteval bool find_plain() {
   if constexpr (s == Shape::number) {
     return !std::is_same_v<T, long double>;  // ten bytes of value, six of padding
   } else if constexpr (s == Shape::enumeration) {
+    // Of an enumeration without fixed type any value too: nothing tells its range, and compilers keep
+    // all bits of it (unless -fstrict-enums).
     return !std::is_same_v<std::underlying_type_t<T>, bool>;
   } else if constexpr (!std::is_trivially_copyable_v<T>) {
     return false;
