@@ -113,7 +113,7 @@ std::uint32_t PoolImpl::drain(std::uint32_t worker) {
   }
   if (count == 0) return 0;
   results.release();
-  scheduler_.drained(worker, count, now_ns());
+  scheduler_.drained(worker, count, scheduler_.wants_time(worker) ? now_ns() : 0);
   return count;
 }
 

@@ -58,24 +58,30 @@ void Scheduler::end(Task& task, TaskPhase phase) {
   if (live_ == 0) stop_if_finished();
 }
 
+bool Scheduler::wants_time(std::uint32_t worker) const noexcept {
+  const Worker& w = workers_[worker];
+  return w.limited && !w.tasks.empty();
+}
+
 void Scheduler::drained(std::uint32_t worker, std::uint32_t count, std::int64_t now) {
   Worker& w = workers_[worker];
-  if (count == 0) return;
   if (w.limited && w.tasks.empty()) {
     w.window = std::min(w.window * 2, limits_.max_window);
-  } else if (w.drained_at != 0) {
-    const std::int64_t each = std::max<std::int64_t>((now - w.drained_at) / count, 1);
-    const auto ideal = static_cast<std::uint32_t>(
-        std::clamp<std::int64_t>(window_time / each, min_window, limits_.max_window));
-    if (ideal > w.window && w.limited) {
-      w.window = std::min(w.window * 2, ideal);
-    } else if (ideal < w.window / 4) {
-      w.window /= 2;
-    }
+    w.drained_at = 0;  // time during which it had nothing to do is not the length of a task
+  } else if (w.limited) {
+    if (w.drained_at != 0 && (now - w.drained_at) / count < window_time / w.window)
+      w.window = std::min(w.window * 2, limits_.max_window);
+    w.drained_at = now;
+  } else {
+    w.drained_at = 0;
   }
-  // Time during which it has nothing to do must not count as the length of a task.
-  w.drained_at = w.tasks.empty() ? 0 : now;
-  w.limited = false;
+  w.limited = w.tasks.size() >= w.window;
+}
+
+void Scheduler::slept() noexcept {
+  for (Worker& w : workers_) {
+    if (!w.tasks.empty()) w.window = std::max(w.window / 2, min_window);
+  }
 }
 
 void Scheduler::died(std::uint32_t worker, std::int64_t now) {
@@ -245,6 +251,11 @@ bool Scheduler::has_room() const noexcept {
 }
 
 std::uint32_t Scheduler::pick() noexcept {
+  // Many small tasks in a row to one worker: a line of the cache moves once for all of them.
+  if (is_fine_grained() && run_ < run_length && can_take(workers_[cursor_])) {
+    ++run_;
+    return cursor_;
+  }
   while (!idle_.empty()) {
     const std::uint32_t worker = idle_.back();
     idle_.pop_back();

@@ -18,8 +18,8 @@
  *  `end_task`; results of a worker come in the order in which its list has the tasks.
  *
  *  **How many tasks a worker holds (its window).** Two for coarse tasks: one runs, one lies ready. It doubles when the worker ran dry
- *  though it had all it was allowed, or when tasks prove shorter than `window_time` / window; it shrinks when they prove
- *  longer. What proves wrong is put right by `rebalance`, which takes tasks back that have not begun.
+ *  though it had all it was allowed, or when it ends so many that its window is less than `window_time` of work; it is halved when whoever waits
+ *  has slept long. What proves wrong is put right by `rebalance`, which takes tasks back that have not begun.
  */
 #pragma once
 
@@ -79,8 +79,12 @@ class Scheduler {
   Task* completed(std::uint32_t worker, std::uint64_t sequence);
   /// Ends a task that `completed` returned.
   void end(Task& task, TaskPhase phase);
-  /// All results that are there have been read: `count` since the last call.
+  /// Whether `drained` wants to know the time; else it may be anything.
+  bool wants_time(std::uint32_t worker) const noexcept;
+  /// All results that are there have been read: `count`, at least one, since the last call.
   void drained(std::uint32_t worker, std::uint32_t count, std::int64_t now);
+  /// Who waits for results slept long: tasks are not small.
+  void slept() noexcept;
   /// The worker's process has ended; all its results have been read. Starts another one where one is needed.
   void died(std::uint32_t worker, std::int64_t now);
   /// The pool cannot go on: what has not begun fails, what runs may finish.

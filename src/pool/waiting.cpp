@@ -16,17 +16,23 @@ namespace {
 
 // A sleep and a wake-up across cores take some 80 us. To look for shorter than that before sleeping makes a
 // wait flip between fast and slow; so the choice is between about that and next to nothing, by what the last sleep was good for.
-constexpr int many_looks = 160;
+constexpr int many_looks = 400;
 constexpr int few_looks = 12;
+constexpr int room_looks = 50;
 constexpr std::chrono::microseconds short_sleep{300};
 constexpr std::chrono::milliseconds driver_patience{2};
 
-/// Between two looks: some pauses, and every fourth time the processor, in case that what is waited for needs it.
-void relax(int look) noexcept {
-  if (look % 4 == 0) {
+/** @brief Between two looks: some pauses, and sometimes the processor, in case that what is waited for needs it.
+ *
+ *  Looking takes the line of the indices away from the worker, which makes each of its results slower. So the more
+ *  tasks are under way, the more of them should end between two looks.
+ */
+void relax(int look, std::uint64_t tasks) noexcept {
+  if (look % 6 == 0) {
     ::sched_yield();
   } else {
-    for (int i = 0; i < 8; ++i) sync::pause();
+    const auto pauses = static_cast<int>(std::clamp<std::uint64_t>(tasks / 16, 3, 50));
+    for (int i = 0; i < pauses; ++i) sync::pause();
   }
 }
 
@@ -81,9 +87,10 @@ void PoolImpl::make_room(Lock& lock) {
   if (scheduler_.backlog().empty() && scheduler_.has_room()) return;
   pump();
   if (!scheduler_.is_fine_grained()) return;
-  for (int looks = many_looks; looks > 0 && !scheduler_.has_room(); --looks) {
+  for (int looks = room_looks; looks > 0 && !scheduler_.has_room(); --looks) {
+    const std::uint64_t live = scheduler_.live();
     lock.unlock();
-    relax(looks);
+    relax(looks, live);
     lock.lock();
     pump();
   }
@@ -99,8 +106,9 @@ void PoolImpl::lead(Lock& lock, Waiter& self, Instant deadline) {
     if (leader_ != &self) return;
     if (&self == &driver_ && (stop_driver_ || !needs_driver())) return;
     if (looks > 0) {
+      const std::uint64_t live = scheduler_.live();
       lock.unlock();
-      relax(looks--);
+      relax(looks--, live);
       lock.lock();
     } else {
       if (!sleep(lock, self, deadline)) return;
@@ -123,8 +131,9 @@ bool PoolImpl::sleep(Lock& lock, Waiter& self, Instant deadline) {
   bell_.events().wait(key, until);
   lock.lock();
   wake_followers();  // a flag may have been set from outside
-  if (&self != &driver_)
-    spin_looks_ = Timeout::Clock::now() - before < short_sleep ? many_looks : few_looks;
+  const bool was_short = Timeout::Clock::now() - before < short_sleep;
+  if (!was_short) scheduler_.slept();
+  if (&self != &driver_) spin_looks_ = was_short ? many_looks : few_looks;
   return true;
 }
 

@@ -19,7 +19,8 @@ namespace {
 using Instant = Timeout::Clock::time_point;
 
 // As for the pool's leader, see waiting.cpp: about the time of a sleep and a wake-up, or next to nothing.
-constexpr int many_looks = 160;
+constexpr int many_looks = 300;
+constexpr int idle_pauses = 5;
 constexpr int few_looks = 12;
 constexpr std::chrono::microseconds short_sleep{300};
 
@@ -153,10 +154,10 @@ class Worker {
   /// Until there is a task.
   void wait() {
     for (int i = looks_; i > 0; --i) {
-      if (i % 4 == 0) {
+      if (i % 6 == 0) {
         ::sched_yield();
       } else {
-        for (int k = 0; k < 8; ++k) sync::pause();
+        for (int k = 0; k < idle_pauses; ++k) sync::pause();
       }
       if (tasks_.peek() != nullptr) return;
     }
