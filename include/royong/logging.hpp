@@ -9,7 +9,7 @@
 #include "royong/detail/config.hpp"
 
 namespace spdlog {
-class logger;
+class logger;  // NOLINT(readability-identifier-naming): spdlog's
 }
 
 namespace royong::inline v0 {

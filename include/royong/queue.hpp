@@ -21,12 +21,6 @@
 
 namespace royong::inline v0 {
 
-namespace detail {
-[[noreturn]] ROYONG_API void throw_full();
-[[noreturn]] ROYONG_API void throw_empty();
-[[noreturn]] ROYONG_API void throw_negative_count();
-}  // namespace detail
-
 /** @brief A first-in, first-out queue that any process may put into and any may take from.
  *
  *  A handle: a copy names the same queue, and it may be an argument, a result or a message. `T` is any transferable type, handles included.

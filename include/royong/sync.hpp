@@ -68,6 +68,7 @@ class ROYONG_API Lock : public detail::Lockable<Lock> {
  private:
   friend struct detail::HandleAccess;
   friend class detail::Lockable<Lock>;
+  // NOLINTNEXTLINE(readability-identifier-naming): what HandleAccess asks for.
   static constexpr auto kind_ = detail::ObjectKind::lock;
 
   explicit Lock(detail::ObjectRef object)
@@ -113,6 +114,7 @@ class ROYONG_API RLock : public detail::Lockable<RLock> {
   template <class>
   friend class detail::Cells;
   friend class detail::Lockable<RLock>;
+  // NOLINTNEXTLINE(readability-identifier-naming): what HandleAccess asks for.
   static constexpr auto kind_ = detail::ObjectKind::rlock;
 
   explicit RLock(detail::ObjectRef object)
@@ -161,6 +163,7 @@ class ROYONG_API Event {
 
  private:
   friend struct detail::HandleAccess;
+  // NOLINTNEXTLINE(readability-identifier-naming): what HandleAccess asks for.
   static constexpr auto kind_ = detail::ObjectKind::event;
   explicit Event(detail::ObjectRef object) : object_(std::move(object)) {}
 

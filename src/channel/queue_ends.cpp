@@ -248,7 +248,8 @@ void destroy(ObjectRecord& record) noexcept {
       memory::free_block(first);
       first = next;
     }
-  } catch (...) {  // what is left belongs to an object that is gone: the next sweep frees it
+  } catch (...) {
+    return;  // what is left belongs to an object that is gone: the next sweep frees it
   }
 }
 

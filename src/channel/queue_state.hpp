@@ -43,14 +43,15 @@
 
 namespace royong::inline v0::channel {
 
-inline constexpr std::size_t unit = 8;  ///< messages begin at multiples of this
-inline constexpr std::size_t largest_inline =
-    16 * 1024;  ///< bytes; beyond, a message has a block of its own
-inline constexpr std::size_t first_segment =
-    4 * 1024;  ///< bytes; each is twice as long as the one before, ...
-inline constexpr std::size_t longest_segment = 64 * 1024;  ///< ... up to this
-inline constexpr std::uint32_t most_units =
-    1u << 31;  ///< between head and tail: half of what a position can tell apart
+/// Messages begin at multiples of this.
+inline constexpr std::size_t unit = 8;
+/// Bytes; beyond, a message has a block of its own.
+inline constexpr std::size_t largest_inline = 16384;
+/// Bytes of segments: each is twice as long as the one before, from the first to the longest.
+inline constexpr std::size_t first_segment = 4096;
+inline constexpr std::size_t longest_segment = 65536;
+/// Between head and tail: half of what a position can tell apart.
+inline constexpr std::uint32_t most_units = 1U << 31;
 
 /// `tail` or `head`: both numbers in the one word that is stored.
 struct Position {

@@ -175,7 +175,8 @@ void write_log(LogLevel level, std::string_view text) noexcept {
     for (const auto& sink : logger()->sinks()) {
       if (sink->should_log(message.level)) sink->log(message);
     }
-  } catch (...) {  // out of memory, or a sink of the user's that throws
+  } catch (...) {
+    return;  // out of memory, or a sink of the user's that throws
   }
 }
 

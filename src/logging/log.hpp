@@ -34,8 +34,8 @@ void log(LogLevel level, fmt::format_string<Args...> text, Args&&... args) noexc
   if (level < log_level()) return;
   try {
     write_log(level, fmt::format(text, std::forward<Args>(args)...));
-  } catch (
-      ...) {  // out of memory, or a formatter that throws: the log is not worth an end of the program
+  } catch (...) {
+    return;  // out of memory, or a formatter that throws: the log is not worth the program's end
   }
 }
 

@@ -51,7 +51,8 @@ bool Event::is_set() const noexcept {
 }
 
 bool Event::wait(Timeout timeout) const {
-  auto& [word, changed] = state(object_);
+  auto& word = state(object_).word;
+  auto& changed = state(object_).changed;
   const auto before = word.load(std::memory_order_acquire);
   // Set now, or set at any time since: acquire, so that what the setter wrote before is seen.
   const auto happened = [&] {

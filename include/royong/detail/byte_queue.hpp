@@ -96,4 +96,9 @@ class ROYONG_API ByteQueue {
   ObjectRecord* record_;
 };
 
+/// What the typed queue throws: Full, Empty, UsageError.
+[[noreturn]] ROYONG_API void throw_full();
+[[noreturn]] ROYONG_API void throw_empty();
+[[noreturn]] ROYONG_API void throw_negative_count();
+
 }  // namespace royong::inline v0::detail

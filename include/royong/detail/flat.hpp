@@ -29,12 +29,11 @@ consteval bool all_flat(Types<Ts...>) {
 template <class T>
 consteval bool find_flat() {
   constexpr Shape s = shape<T>;
-  if constexpr (s == Shape::boolean || s == Shape::number || s == Shape::enumeration) {
-    return true;
+  if constexpr (s == Shape::boolean || s == Shape::number || s == Shape::enumeration ||
+                s == Shape::calendar || s == Shape::bitset || s == Shape::stateless) {
+    return std::is_trivially_copyable_v<T>;
   } else if constexpr (!std::is_trivially_copyable_v<T>) {
     return false;
-  } else if constexpr (s == Shape::calendar || s == Shape::bitset || s == Shape::stateless) {
-    return true;
   } else if constexpr (s == Shape::aggregate) {
     if constexpr (VerdictOn<T>::fine) {
       return all_flat(MembersOf<T>{});
@@ -58,8 +57,7 @@ consteval bool require_flat() {
         is_flat<T>,
         "royong: shared memory holds only trivially copyable types without addresses inside "
         "(numbers, enums, std::array, structs of those): keep a std::string, a container or a "
-        "handle in "
-        "a Manager, or send it through a Queue");
+        "handle in a Manager, or send it through a Queue");
     static_assert(alignof(T) <= 64, "royong: shared memory is aligned to 64 bytes at the most");
     static_assert(!std::is_const_v<T> && !std::is_volatile_v<T>,
                   "royong: shared memory holds values that are neither const nor volatile");

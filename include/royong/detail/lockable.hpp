@@ -54,6 +54,8 @@ class Lockable {
   }
 
  private:
+  friend D;
+  Lockable() = default;
   const D& self() const noexcept { return static_cast<const D&>(*this); }
 };
 
