@@ -179,7 +179,7 @@ void run_plain_chunk(Reader& in, Writer&) {
 }
 
 template <class Iterator, class F, class In, class R>
-concept PlainMap = std::contiguous_iterator<Iterator> && is_plain<In> && is_plain<R> &&
+concept BlockwiseMap = std::contiguous_iterator<Iterator> && is_plain<In> && is_plain<R> &&
                    std::is_invocable_v<F&, const In&>;
 
 template <class F, class In, class R>
@@ -274,7 +274,7 @@ auto map_range(PoolCore& pool, const MapOptions& options, const F& function, Ran
   if constexpr (require_call<F, const In&>()) {
     return with_elements(range, [&](auto begin, std::size_t count) {
       using R = CallResult<F, const In&>;
-      if constexpr (PlainMap<decltype(begin), F, In, R>) {
+      if constexpr (BlockwiseMap<decltype(begin), F, In, R>) {
         return map_plain<F, In, R>(pool, options, function, std::to_address(begin), count);
       } else {
         return map_elements<F, const In&>(
