@@ -11,6 +11,7 @@
 #include <utility>      // for std::forward
 #include <vector>       // for std::vector
 
+#include "royong/detail/imap.hpp"
 #include "royong/detail/map.hpp"
 #include "royong/detail/pool_core.hpp"
 #include "royong/future.hpp"
@@ -152,6 +153,33 @@ class Pool {
     return detail::starmap_range<std::decay_t<const F>>(core(), options, f, range);
   }
 
+  /** @brief As `map`, lazily: a range of results in the order of the elements, which are read as results are taken.
+   *
+   *      for (auto& result : pool.imap(f, inputs)) use(result);
+   *
+   *  @param range any input range, also an infinite one; an lvalue must live as long as the results are walked
+   *  @param options `chunksize` is 1 by default; `buffersize` limits how many elements are ahead of the reader
+   */
+  template <class F, class Range>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, MapOptions>)
+  auto imap(const F& f, Range&& range) {
+    return imap(MapOptions{}, f, std::forward<Range>(range));
+  }
+  template <class F, class Range>
+  auto imap(const MapOptions& options, const F& f, Range&& range) {
+    return lazy<true>(options, f, std::forward<Range>(range));
+  }
+  /// As `imap`, but each result as soon as it is there.
+  template <class F, class Range>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, MapOptions>)
+  auto imap_unordered(const F& f, Range&& range) {
+    return imap_unordered(MapOptions{}, f, std::forward<Range>(range));
+  }
+  template <class F, class Range>
+  auto imap_unordered(const MapOptions& options, const F& f, Range&& range) {
+    return lazy<false>(options, f, std::forward<Range>(range));
+  }
+
   /** @brief Divides the indices 0 to n-1 into ranges and runs `f(begin, end, args...)` for each: for work on shared arrays.
    *
    *  Timeout and retries count for each range.
@@ -187,6 +215,16 @@ class Pool {
  private:
   friend struct detail::PoolAccess;
   friend class ProcessPoolExecutor;
+
+  template <bool Ordered, class F, class Range>
+  auto lazy(const MapOptions& options, const F& f, Range&& range) {
+    using Function = std::decay_t<const F>;
+    if constexpr (detail::require_call<Function, const detail::ElementOf<Range>&>()) {
+      core();
+      return LazyResults<Function, Range, Ordered>(core_, options, f, std::forward<Range>(range));
+    }
+  }
+
   detail::PoolCore& core() const {
     if (!core_) throw UsageError("the pool was moved away");
     return *core_;

@@ -11,7 +11,7 @@
 #include "memory/blocks.hpp"
 #include "pool/worker_main.hpp"
 #include "process/runtime.hpp"
-#include "royong/detail/map.hpp"
+#include "royong/detail/imap.hpp"
 #include "royong/error.hpp"
 
 namespace royong::inline v0::detail {
@@ -314,6 +314,12 @@ void apply_options(const TaskOptions& options, TaskState& state) {
 
 std::size_t chunk_size(std::size_t elements, int chunksize, int workers) {
   return divide(elements, chunksize, workers, 4);
+}
+
+std::size_t buffer_size(const MapOptions& options, std::size_t chunk, int workers) {
+  if (options.buffersize < 0) throw UsageError("buffersize must not be negative");
+  if (options.buffersize > 0) return static_cast<std::size_t>(options.buffersize);
+  return static_cast<std::size_t>(workers) * 4 * chunk;
 }
 
 std::size_t reduce_chunk_size(std::size_t elements, const MapOptions& options, int workers) {

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lazy forms of map.
+#include <gmock/gmock.h>
+
+#include <iterator>
+
+#include "pool/functions.hpp"
+#include "royong/error.hpp"
+#include "royong/pool.hpp"
+
+namespace royong_test {
+namespace {
+
+namespace mp = royong;
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::UnorderedElementsAre;
+
+/// 0, 1, 2 ... without end; counts how many were read, and may throw at one of them.
+struct Endless {
+  int* read;
+  int bad = -1;
+  struct iterator {
+    using value_type = int;
+    using difference_type = std::ptrdiff_t;
+    int* read;
+    int bad;
+    int at = 0;
+    int operator*() const {
+      if (at == bad) throw std::range_error("bad input");
+      return at;
+    }
+    iterator& operator++() {
+      ++at;
+      ++*read;
+      return *this;
+    }
+    void operator++(int) { ++*this; }
+    bool operator==(std::default_sentinel_t) const { return false; }
+  };
+  iterator begin() const { return {read, bad}; }
+  std::default_sentinel_t end() const { return {}; }
+};
+
+TEST(Imap, yields_results_in_order) {
+  mp::Pool pool(2);
+  std::vector<int> results;
+  for (auto& result : pool.imap(square, std::vector<int>{1, 2, 3, 4})) results.push_back(result);
+  EXPECT_THAT(results, ElementsAre(1, 4, 9, 16));
+  for (auto& result : pool.imap(square, std::vector<int>{})) FAIL() << result;
+  results.clear();
+  const std::vector<int> inputs{1, 2, 3, 4, 5};
+  for (auto& result : pool.imap({.chunksize = 2}, square, inputs)) results.push_back(result);
+  EXPECT_THAT(results, ElementsAre(1, 4, 9, 16, 25));
+}
+
+TEST(Imap, reads_no_more_inputs_than_it_may) {
+  mp::Pool pool(2);
+  int read = 0;
+  int taken = 0;
+  for (auto& result : pool.imap({.buffersize = 10}, square, Endless{&read})) {
+    EXPECT_EQ(result, taken * taken);
+    EXPECT_LE(read, taken + 12);
+    if (++taken == 200) break;
+  }
+}
+
+TEST(Imap, an_error_stands_at_its_position_and_the_rest_follows) {
+  mp::Pool pool(2);
+  const auto odd_only = [](int x) {
+    if (x % 2 == 0) throw std::invalid_argument("even");
+    return x;
+  };
+  auto results = pool.imap(odd_only, std::vector<int>{1, 2, 3});
+  auto result = results.begin();
+  EXPECT_EQ(*result, 1);
+  ++result;
+  EXPECT_THROW(*result, std::invalid_argument);
+  ++result;
+  EXPECT_EQ(*result, 3);
+  ++result;
+  EXPECT_TRUE(result == results.end());
+}
+
+TEST(Imap, an_exception_of_the_input_stands_at_its_position) {
+  mp::Pool pool(2);
+  int read = 0;
+  std::vector<int> results;
+  EXPECT_THROW(
+      {
+        for (auto& result : pool.imap(square, Endless{&read, 3})) results.push_back(result);
+      },
+      std::range_error);
+  EXPECT_THAT(results, ElementsAre(0, 1, 4));
+}
+
+TEST(Imap, unordered_yields_what_is_ready) {
+  mp::Pool pool(2);
+  std::vector<int> results;
+  for (auto& result : pool.imap_unordered(sleep_ms, std::vector<int>{400, 10, 20})) {
+    results.push_back(result);
+  }
+  EXPECT_EQ(results.back(), 400);
+  EXPECT_THAT(results, UnorderedElementsAre(10, 20, 400));
+}
+
+TEST(Imap, may_be_left_early) {
+  mp::Pool pool(2);
+  int read = 0;
+  for (auto& result : pool.imap_unordered(square, Endless{&read})) {
+    EXPECT_GE(result, 0);
+    break;
+  }
+  EXPECT_EQ(pool.apply(square, 3), 9);
+  EXPECT_THROW(pool.imap({.buffersize = -1}, square, Endless{&read}), mp::UsageError);
+}
+
+}  // namespace
+}  // namespace royong_test
