@@ -28,8 +28,8 @@ class SyncEveryStartMethod : public testing::TestWithParam<StartMethod> {
 INSTANTIATE_TEST_SUITE_P(Methods, SyncEveryStartMethod,
                          testing::Values(StartMethod::fork, StartMethod::spawn,
                                          StartMethod::forkserver),
-                         [](const auto& info) -> std::string {
-                           switch (info.param) {
+                         [](const auto& test) -> std::string {
+                           switch (test.param) {
                              case StartMethod::fork: return "fork";
                              case StartMethod::spawn: return "spawn";
                              default: return "forkserver";
