@@ -20,19 +20,23 @@ namespace detail {
 struct FutureAccess;
 }
 
-/** @brief The result of a task that runs elsewhere, or the reason why there is none. Copyable; copies name the same task.
+/** @brief The result of a task that runs elsewhere, or the reason why there is none. Copyable;
+ *  copies name the same task.
  *
- *  A future keeps nothing alive but the result: it may outlive its pool. Whoever waits on one drives its pool
- *  meanwhile, so a result comes back without a detour through another thread.
+ *  A future keeps nothing alive but the result: it may outlive its pool. Whoever waits on one
+ *  drives its pool meanwhile, so a result comes back without a detour through another thread.
  *
- *  **Errors.** `get` throws what the task threw, as the same std type or its nearest std base, with a nested
- *  `RemoteError`; or `CancelledError`, `TimeoutError` (the task's own limit passed), `WorkerDied`, `BrokenProcessPool`, `TransferError` (the result cannot be decoded),
- *  `ArenaFull` (the result did not fit). Members of a default-constructed future throw `InvalidStateError`.
+ *  **Errors.** `get` throws what the task threw, as the same std type or its nearest std base, with
+ *  a nested
+ *  `RemoteError`; or `CancelledError`, `TimeoutError` (the task's own limit passed), `WorkerDied`,
+ *  `BrokenProcessPool`, `TransferError` (the result cannot be decoded),
+ *  `ArenaFull` (the result did not fit). Members of a default-constructed future throw
+ *  `InvalidStateError`.
  *
  *  **Threads and processes.** Thread-safe. At home in one process: not transferable.
  *
- *  **If the peer dies.** The task that the dead worker was running ends with `WorkerDied`, unless it has retries left. Every
- *  other task runs on another worker.
+ *  **If the peer dies.** The task that the dead worker was running ends with `WorkerDied`, unless
+ *  it has retries left. Every other task runs on another worker.
  *
  *  Example: examples/pool_futures.cpp
  */
@@ -44,7 +48,8 @@ class Future {
   /// Names no task.
   Future() noexcept = default;
 
-  /** @brief Waits for the end of the task and returns its value: a copy, or for a type that can only be moved the value itself.
+  /** @brief Waits for the end of the task and returns its value: a copy, or for a type that can
+   *  only be moved the value itself.
    *  @param timeout how long to wait
    *  @throws TimeoutError       the time is over; the task goes on
    *  @throws InvalidStateError  the value was moved away by an earlier `get`
@@ -104,8 +109,9 @@ class Future {
 
   /** @brief Calls `f(future)` when the task has ended, at once when it has.
    *
-   *  It runs on a thread of the pool that does nothing else: it may take its time, wait on other futures, submit, and terminate the pool. What it
-   *  throws goes to the log. Callbacks of one future run in the order in which they were added.
+   *  It runs on a thread of the pool that does nothing else: it may take its time, wait on other
+   *  futures, submit, and terminate the pool. What it throws goes to the log. Callbacks of one
+   *  future run in the order in which they were added.
    *  @param f any callable, capturing or not; it runs in this process
    */
   template <class F>

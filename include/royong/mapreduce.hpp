@@ -17,7 +17,8 @@ struct MapReduceCall;
 
 /** @brief What a mapper gives its keys and values to: `out(key, value)`. Made in the worker.
  *
- *  Values of one key are combined as they come, so that a key of which there are many takes one place.
+ *  Values of one key are combined as they come, so that a key of which there are many takes one
+ *  place.
  */
 template <class K, class V>
 class Emitter {
@@ -101,16 +102,20 @@ struct MapReduceCall {
 
 }  // namespace detail
 
-/** @brief Runs `mapper(input, out)` for every input in the workers, and combines the values of each key.
+/** @brief Runs `mapper(input, out)` for every input in the workers, and combines the values of each
+ *  key.
  *
  *      auto words = map_reduce<std::string, long>(pool, files, count_words, std::plus<>());
  *
  *  @param executor a Pool or a ProcessPoolExecutor
  *  @param inputs   any range of transferable elements
- *  @param mapper   `void(const In&, Emitter<K, V>& out)`: calls `out(key, value)` as often as it likes
- *  @param combine  `V(V, V)`, associative and commutative: the order in which values meet is not fixed. Runs in the workers for what one
+ *  @param mapper `void(const In&, Emitter<K, V>& out)`: calls `out(key, value)` as often as it
+ *  likes
+ *  @param combine `V(V, V)`, associative and commutative: the order in which values meet is not
+ *  fixed. Runs in the workers for what one
  *                  task emits, then here
- *  @param options  `chunksize` is the number of inputs of one task. With `retries`, a task whose worker dies is run
+ *  @param options `chunksize` is the number of inputs of one task. With `retries`, a task whose
+ *  worker dies is run
  *                  again as a whole; what its first run emitted is not counted
  *  @return all keys with their values
  *  @throws what the mapper throws, or combine; else as Pool::map. Nothing is returned then

@@ -23,7 +23,8 @@ namespace detail {
 struct PoolAccess;
 }
 
-/// What each worker runs before its first task: a transferable callable without arguments left (`bind_front` binds them).
+/// What each worker runs before its first task: a transferable callable without arguments left
+/// (`bind_front` binds them).
 class Initializer {
  public:
   Initializer() = default;
@@ -62,20 +63,23 @@ struct PoolOptions {
 
 /** @brief Worker processes, and functions that run in them. Move-only.
  *
- *  Callables, arguments and results are `Transferable`. Everything is started by the constructor; workers that die are replaced.
+ *  Callables, arguments and results are `Transferable`. Everything is started by the constructor;
+ *  workers that die are replaced.
  *
- *  The destructor closes the pool and waits until every task has ended and every callback has run; while an exception unwinds the stack it
- *  terminates instead.
+ *  The destructor closes the pool and waits until every task has ended and every callback has run;
+ *  while an exception unwinds the stack it terminates instead.
  *
- *  **Errors.** Submitting to a pool that is closed or terminated, or in a child of the user's own fork, is a `UsageError`;
- *  to a broken one, `BrokenProcessPool`. What does not fit the arena is `ArenaFull`: nothing was submitted. What the tasks
- *  throw comes out of their futures (see `Future`), and out of the functions that wait for them.
+ *  **Errors.** Submitting to a pool that is closed or terminated, or in a child of the user's own
+ *  fork, is a `UsageError`; to a broken one, `BrokenProcessPool`. What does not fit the arena is
+ *  `ArenaFull`: nothing was submitted. What the tasks throw comes out of their futures (see
+ *  `Future`), and out of the functions that wait for them.
  *
- *  **Threads and processes.** Thread-safe: any number of threads may submit and wait. At home in one process; a task may make pools of its own.
+ *  **Threads and processes.** Thread-safe: any number of threads may submit and wait. At home in
+ *  one process; a task may make pools of its own.
  *
- *  **If the peer dies.** A dead worker takes only the task with it that it was running: that one ends with `WorkerDied`, or is run again
- *  if it has `retries` left. What it had not begun runs elsewhere; a new worker takes its place. When this process dies,
- *  the kernel kills the workers.
+ *  **If the peer dies.** A dead worker takes only the task with it that it was running: that one
+ *  ends with `WorkerDied`, or is run again if it has `retries` left. What it had not begun runs
+ *  elsewhere; a new worker takes its place. When this process dies, the kernel kills the workers.
  *
  *  Example: examples/pool_squares.cpp
  */
@@ -129,7 +133,8 @@ class Pool {
 
   /** @brief Runs `f(x)` for every element x of the range.
    *
-   *  Elements travel in chunks (MapOptions::chunksize). When some fail, the others run all the same; then the first failure, in the order of the elements' chunks, is thrown.
+   *  Elements travel in chunks (MapOptions::chunksize). When some fail, the others run all the
+   *  same; then the first failure, in the order of the elements' chunks, is thrown.
    *  @return the results in the order of the elements; nothing when f returns nothing
    */
   template <class F, class Range>
@@ -153,12 +158,15 @@ class Pool {
     return detail::starmap_range<std::decay_t<const F>>(core(), options, f, range);
   }
 
-  /** @brief As `map`, lazily: a range of results in the order of the elements, which are read as results are taken.
+  /** @brief As `map`, lazily: a range of results in the order of the elements, which are read as
+   *  results are taken.
    *
    *      for (auto& result : pool.imap(f, inputs)) use(result);
    *
-   *  @param range any input range, also an infinite one; an lvalue must live as long as the results are walked
-   *  @param options `chunksize` is 1 by default; `buffersize` limits how many elements are ahead of the reader
+   *  @param range any input range, also an infinite one; an lvalue must live as long as the results
+   *  are walked
+   *  @param options `chunksize` is 1 by default; `buffersize` limits how many elements are ahead of
+   *  the reader
    */
   template <class F, class Range>
     requires(!std::is_same_v<std::remove_cvref_t<F>, MapOptions>)
@@ -180,7 +188,8 @@ class Pool {
     return lazy<false>(options, f, std::forward<Range>(range));
   }
 
-  /** @brief Divides the indices 0 to n-1 into ranges and runs `f(begin, end, args...)` for each: for work on shared arrays.
+  /** @brief Divides the indices 0 to n-1 into ranges and runs `f(begin, end, args...)` for each:
+   *  for work on shared arrays.
    *
    *  Timeout and retries count for each range.
    */
@@ -196,7 +205,8 @@ class Pool {
 
   /// No more tasks. What was submitted runs to its end; then the workers end. Repeatable.
   void close() { core().close(); }
-  /** @brief Ends the workers at once: SIGTERM, and in `join` or the destructor SIGKILL half a second later. Tasks that have not ended are cancelled.
+  /** @brief Ends the workers at once: SIGTERM, and in `join` or the destructor SIGKILL half a
+   *  second later. Tasks that have not ended are cancelled.
    *
    *  Does not wait. May be called from a callback, and more than once.
    */
@@ -209,7 +219,8 @@ class Pool {
 
   /// Number of workers.
   int size() const { return core().size(); }
-  /// Changes the number of workers. Those that are too many end after the task they are running. @throws UsageError less than 1
+  /// Changes the number of workers. Those that are too many end after the task they are running.
+  /// @throws UsageError less than 1
   void resize(int n) { core().resize(n); }
 
  private:
@@ -234,7 +245,8 @@ class Pool {
   int unwinding_ = std::uncaught_exceptions();
 };
 
-/** @brief Python's other face of a pool: `submit`, `map`, `shutdown`. Move-only; otherwise as `Pool`.
+/** @brief Python's other face of a pool: `submit`, `map`, `shutdown`. Move-only; otherwise as
+ *  `Pool`.
  *
  *  Example: examples/pool_futures.cpp
  */

@@ -16,7 +16,8 @@ namespace royong::inline v0 {
  *
  *  A small handle; copies show on the same bar. A default-constructed one shows nothing.
  *
- *  **Threads and processes.** Thread-safe; at home in one process. The map functions drive it; a loop of one's own calls
+ *  **Threads and processes.** Thread-safe; at home in one process. The map functions drive it; a
+ *  loop of one's own calls
  *  `start`, `update` and `finish`. Nothing is drawn more than ten times a second.
  *
  *  Example: examples/wordcount
@@ -25,7 +26,8 @@ class ROYONG_API Progress {
  public:
   Progress() noexcept = default;
 
-  /** @brief A bar on stderr if that is a terminal; nothing at all elsewhere, so that logs stay clean.
+  /** @brief A bar on stderr if that is a terminal; nothing at all elsewhere, so that logs stay
+   *  clean.
    *  @param label what it says in front
    */
   static Progress bar(std::string label);

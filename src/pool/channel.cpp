@@ -17,7 +17,8 @@ ChannelHandle ChannelHandle::create() {
   ::new (&channel->pool) ChannelMemory::PoolSide{};
   ::new (&channel->worker) ChannelMemory::WorkerSide{};
   ::new (&channel->bed) ChannelMemory::Bed{};
-  // In this order a death in between leaves the block to the object, or to the sweep of this process.
+  // In this order a death in between leaves the block to the object, or to the sweep of this
+  // process.
   memory::set_owner(block, handle.owner());
   handle.object_.record().block.store(block);
   return handle;

@@ -35,10 +35,12 @@ struct ChannelMemory {
   std::byte results[result_ring_bytes];
 };
 
-/** @brief A worker's channel. The pool holds it until it has read what a dead worker left; the worker acquires it as an argument.
+/** @brief A worker's channel. The pool holds it until it has read what a dead worker left; the
+ *  worker acquires it as an argument.
  *
- *  A large result goes as an arena block. From before its commit until the pool has read it, it belongs to the channel: so the
- *  sweep of a dead worker leaves committed results alone, and one that was not committed ends with the channel.
+ *  A large result goes as an arena block. From before its commit until the pool has read it, it
+ *  belongs to the channel: so the sweep of a dead worker leaves committed results alone, and one
+ *  that was not committed ends with the channel.
  */
 class ChannelHandle {
  public:

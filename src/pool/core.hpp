@@ -2,13 +2,15 @@
 /** @file
  *  @brief PoolImpl: the scheduler joined to rings, processes and waiting threads.
  *
- *  One mutex guards everything of a pool in its process. It is never held while user code runs, while a process is started, or while anybody
- *  sleeps. Workers know nothing of it.
+ *  One mutex guards everything of a pool in its process. It is never held while user code runs,
+ *  while a process is started, or while anybody sleeps. Workers know nothing of it.
  *
- *  **Who reads results.** Whoever waits. The first thread that waits on a future of the pool is its leader: it reads all result rings, feeds the task
- *  rings from the backlog and ends futures, its own and those of the others, who sleep meanwhile and are promoted when the leader has what it came for.
- *  A thread of the pool's own takes over, without haste, when nobody waits and something would stand still otherwise.
- *  The leader looks for a while before it sleeps, and it sleeps on the bell that the workers ring.
+ *  **Who reads results.** Whoever waits. The first thread that waits on a future of the pool is its
+ *  leader: it reads all result rings, feeds the task rings from the backlog and ends futures, its
+ *  own and those of the others, who sleep meanwhile and are promoted when the leader has what it
+ *  came for. A thread of the pool's own takes over, without haste, when nobody waits and something
+ *  would stand still otherwise. The leader looks for a while before it sleeps, and it sleeps on the
+ *  bell that the workers ring.
  */
 #pragma once
 

@@ -26,7 +26,8 @@ Registry& registry() {
   return *one;
 }
 
-/// A pool that is alive when the program exits is terminated: its workers are no children to be waited for.
+/// A pool that is alive when the program exits is terminated: its workers are no children to be
+/// waited for.
 void end_pools() noexcept {
   Registry& all = registry();
   if (all.generation != fork_generation()) return;
@@ -40,7 +41,8 @@ void end_pools() noexcept {
   for (const auto& pool : pools) pool->end_at_exit();
 }
 
-/// In a child of a fork the parent's pools are strangers, and their locks may be held by threads that are not there.
+/// In a child of a fork the parent's pools are strangers, and their locks may be held by threads
+/// that are not there.
 void forget_pools() noexcept { forks.fetch_add(1, std::memory_order_relaxed); }
 
 }  // namespace

@@ -2,19 +2,24 @@
 /** @file
  *  @brief The two byte rings between a pool and one worker: tasks one way, results the other.
  *
- *  Each ring has one producer process and one consumer process, no lock, and two indices that only grow. An entry exists
- *  from the release store of the tail behind it on; its bytes are the producer's again from the release store of the
- *  head behind it on.
+ *  Each ring has one producer process and one consumer process, no lock, and two indices that only
+ *  grow. An entry exists from the release store of the tail behind it on; its bytes are the
+ *  producer's again from the release store of the head behind it on.
  *
- *  **Why a kill -9 at any instant is harmless.** Truth is three words, each changed by one store or one compare-and-swap:
- *  - `results.tail`: a result whose bytes were written but not committed by it does not exist; its task counts as running.
- *  - `TaskEntry::state`: pending -> running (worker) or pending -> withdrawn (pool), by compare-and-swap. Whoever wins has the
+ *  **Why a kill -9 at any instant is harmless.** Truth is three words, each changed by one store or
+ *  one compare-and-swap:
+ *  - `results.tail`: a result whose bytes were written but not committed by it does not exist; its
+ *  task counts as running.
+ *  - `TaskEntry::state`: pending -> running (worker) or pending -> withdrawn (pool), by
+ *  compare-and-swap. Whoever wins has the
  *    task: it never runs twice because it was taken back, and it never runs after it was cancelled.
- *  - `tasks.head`: stored after the result is committed. A worker that dies between the two leaves an entry in state running
- *    whose result is there; the pool reads results before it looks at entries, and so sees a finished task.
- *  So after a death the pool reads the committed results, and then at most one entry is in state running: that task was lost.
- *  Those in state pending never began and run elsewhere. The rings of the dead worker are thrown away: nothing in them
- *  has to be repaired.
+ *  - `tasks.head`: stored after the result is committed. A worker that dies between the two leaves
+ *  an entry in state running
+ *    whose result is there; the pool reads results before it looks at entries, and so sees a
+ *    finished task.
+ *  So after a death the pool reads the committed results, and then at most one entry is in state
+ *  running: that task was lost. Those in state pending never began and run elsewhere. The rings of
+ *  the dead worker are thrown away: nothing in them has to be repaired.
  *  The pool's own death ends its workers, so nobody is left to read.
  */
 #pragma once
@@ -30,7 +35,8 @@ namespace royong::inline v0::detail {
 
 inline constexpr std::uint64_t task_ring_bytes = 64 * 1024;
 inline constexpr std::uint64_t result_ring_bytes = 128 * 1024;
-/// Entries are whole cache lines, so that the pool can write one while the worker takes the one before.
+/// Entries are whole cache lines, so that the pool can write one while the worker takes the one
+/// before.
 inline constexpr std::uint64_t task_alignment = 64;
 inline constexpr std::uint64_t result_alignment = 16;
 
@@ -203,15 +209,16 @@ inline bool withdraw(TaskEntry& entry) noexcept {
 
 /** @brief The worker's end of the result ring.
  *
- *  There is always room for a result by block, for as many tasks as the pool lets a worker have: a worker
- *  never waits for its pool to read.
+ *  There is always room for a result by block, for as many tasks as the pool lets a worker have: a
+ *  worker never waits for its pool to read.
  */
 class ResultProducer {
  public:
   /// So many tasks at most may be given to a worker and not be answered.
   static constexpr std::uint64_t max_outstanding = 1024;
   static constexpr std::uint64_t by_block_size = sizeof(ResultHeader) + sizeof(BlockRange);
-  /// Kept free for the results by block of all of them, and for what a worker says beside its tasks.
+  /// Kept free for the results by block of all of them, and for what a worker says beside its
+  /// tasks.
   static constexpr std::uint64_t reserve = (max_outstanding + 2) * by_block_size;
 
   ResultProducer(std::byte* data, std::atomic<std::uint64_t>& tail,
@@ -251,7 +258,8 @@ class ResultProducer {
 static_assert(ResultProducer::reserve + result_ring_bytes / 8 < result_ring_bytes);
 static_assert(task_ring_bytes / task_alignment <= ResultProducer::max_outstanding);
 
-/// The pool's end of the result ring. One thread at a time. Believes nothing: a worker may have scribbled over its ring.
+/// The pool's end of the result ring. One thread at a time. Believes nothing: a worker may have
+/// scribbled over its ring.
 class ResultConsumer {
  public:
   ResultConsumer() = default;

@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @file
- *  @brief The scheduler: which worker gets which task, and how each task ends. A state machine without I/O.
+ *  @brief The scheduler: which worker gets which task, and how each task ends. A state machine
+ *  without I/O.
  *
- *  Events come in as calls of `Scheduler`'s members, what is to be done goes out as calls of `SchedulerActions`. Time is a
- *  parameter. So the whole of it runs in a test against a model, with any order of events.
+ *  Events come in as calls of `Scheduler`'s members, what is to be done goes out as calls of
+ *  `SchedulerActions`. Time is a parameter. So the whole of it runs in a test against a model, with
+ *  any order of events.
  *
  *      task     pending -> given -> done | failed        (its function returned or threw)
- *                  |  ^       |---> cancelled            (taken back before it began; pool terminated)
- *                  |  |-------|                          (taken back for an idle worker; worker died before it began, or
- *                  |                                      while it ran and it has retries left)
- *                  |          |---> lost                 (worker died while it ran)
- *                  |---> cancelled | failed              (cancel, terminate; pool broken)
+ *                  | ^ |---> cancelled (taken back before it began; pool terminated) | |-------|
+ *                  (taken back for an idle worker; worker died before it began, or | while it ran
+ *                  and it has retries left) | |---> lost (worker died while it ran) |---> cancelled
+ *                  | failed (cancel, terminate; pool broken)
  *
  *      worker   dead -> starting -> idle <-> busy -> stopping -> dead         (any state -> dead)
  *
- *  Invariants: a task is in exactly one list (backlog, or the list of one worker) or has ended; each ends once, through
+ *  Invariants: a task is in exactly one list (backlog, or the list of one worker) or has ended;
+ *  each ends once, through
  *  `end_task`; results of a worker come in the order in which its list has the tasks.
  *
- *  **How many tasks a worker holds (its window).** Two for coarse tasks: one runs, one lies ready. It doubles when the worker ran dry
- *  though it had all it was allowed, or when it ends so many that its window is less than `window_time` of work; it is halved when whoever waits
- *  has slept long. What proves wrong is put right by `rebalance`, which takes tasks back that have not begun.
+ *  **How many tasks a worker holds (its window).** Two for coarse tasks: one runs, one lies ready.
+ *  It doubles when the worker ran dry though it had all it was allowed, or when it ends so many
+ *  that its window is less than `window_time` of work; it is halved when whoever waits has slept
+ *  long. What proves wrong is put right by `rebalance`, which takes tasks back that have not begun.
  */
 #pragma once
 
@@ -37,14 +40,16 @@ class SchedulerActions {
   virtual bool give(std::uint32_t worker, Task& task) = 0;
   /// Takes a given task back. @return false: the worker has begun it
   virtual bool take_back(std::uint32_t worker, Task& task) = 0;
-  /// Whether a task of a dead worker had begun; if so, `element` says how far a map's chunk had come.
+  /// Whether a task of a dead worker had begun; if so, `element` says how far a map's chunk had
+  /// come.
   virtual bool had_begun(std::uint32_t worker, const Task& task, std::uint32_t& element) = 0;
   virtual void start_worker(std::uint32_t worker) = 0;
   /// Asks an idle worker to end.
   virtual void stop_worker(std::uint32_t worker) = 0;
   /// Ends a worker whatever it does.
   virtual void kill_worker(std::uint32_t worker) = 0;
-  /// The task has ended as `task.phase` says; `broken` or a dead `worker` may be the reason. Last use of the task.
+  /// The task has ended as `task.phase` says; `broken` or a dead `worker` may be the reason. Last
+  /// use of the task.
   virtual void end_task(Task& task) = 0;
 
  protected:
@@ -74,7 +79,8 @@ class Scheduler {
   /// The worker has run its initializer.
   void ready(std::uint32_t worker);
   /** @brief A result came. The caller stores it in the task, then calls `end`.
-   *  @return nullptr when it is not the one that is due: a worker that talks nonsense; or the pool was terminated
+   *  @return nullptr when it is not the one that is due: a worker that talks nonsense; or the pool
+   *  was terminated
    */
   Task* completed(std::uint32_t worker, std::uint64_t sequence);
   /// Ends a task that `completed` returned.
@@ -85,7 +91,8 @@ class Scheduler {
   void drained(std::uint32_t worker, std::uint32_t count, std::int64_t now);
   /// Who waits for results slept long: tasks are not small.
   void slept() noexcept;
-  /// The worker's process has ended; all its results have been read. Starts another one where one is needed.
+  /// The worker's process has ended; all its results have been read. Starts another one where one
+  /// is needed.
   void died(std::uint32_t worker, std::int64_t now);
   /// The pool cannot go on: what has not begun fails, what runs may finish.
   void break_pool();

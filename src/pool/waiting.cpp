@@ -14,18 +14,20 @@
 namespace royong::inline v0::detail {
 namespace {
 
-// A sleep and a wake-up across cores take some 80 us. To look for shorter than that before sleeping makes a
-// wait flip between fast and slow; so the choice is between about that and next to nothing, by what the last sleep was good for.
+// A sleep and a wake-up across cores take some 80 us. To look for shorter than that before sleeping
+// makes a wait flip between fast and slow; so the choice is between about that and next to nothing,
+// by what the last sleep was good for.
 constexpr int many_looks = 400;
 constexpr int few_looks = 12;
 constexpr int room_looks = 50;
 constexpr std::chrono::microseconds short_sleep{300};
 constexpr std::chrono::milliseconds driver_patience{2};
 
-/** @brief Between two looks: some pauses, and sometimes the processor, in case that what is waited for needs it.
+/** @brief Between two looks: some pauses, and sometimes the processor, in case that what is waited
+ *  for needs it.
  *
- *  Looking takes the line of the indices away from the worker, which makes each of its results slower. So the more
- *  tasks are under way, the more of them should end between two looks.
+ *  Looking takes the line of the indices away from the worker, which makes each of its results
+ *  slower. So the more tasks are under way, the more of them should end between two looks.
  */
 void relax(int look, std::uint64_t tasks) noexcept {
   if (look % 6 == 0) {
@@ -80,8 +82,9 @@ bool PoolImpl::wait(const std::atomic<std::uint32_t>& flag, const TaskState* hin
 
 /** @brief When the rings are full, looks for results before a task is submitted.
  *
- *  Of tasks that take less time than a sleep the submitter waits a moment for some to end: that costs less than to
- *  put them into the backlog and to take them out again, and bounds the memory of a flood. Longer ones go to the backlog.
+ *  Of tasks that take less time than a sleep the submitter waits a moment for some to end: that
+ *  costs less than to put them into the backlog and to take them out again, and bounds the memory
+ *  of a flood. Longer ones go to the backlog.
  */
 void PoolImpl::make_room(Lock& lock) {
   if (scheduler_.backlog().empty() && scheduler_.has_room()) return;

@@ -18,7 +18,8 @@ namespace {
 
 using Instant = Timeout::Clock::time_point;
 
-// As for the pool's leader, see waiting.cpp: about the time of a sleep and a wake-up, or next to nothing.
+// As for the pool's leader, see waiting.cpp: about the time of a sleep and a wake-up, or next to
+// nothing.
 constexpr int many_looks = 300;
 constexpr int idle_pauses = 5;
 constexpr int few_looks = 12;
@@ -31,7 +32,8 @@ std::int64_t now_ns() {
 /// The entry of the running task, for what a map's chunk says about itself.
 TaskEntry* running = nullptr;
 
-/// An arena block of this process, which results that are too large for the ring are written into at once.
+/// An arena block of this process, which results that are too large for the ring are written into
+/// at once.
 class ResultBlock {
  public:
   ResultBlock() = default;
@@ -141,7 +143,8 @@ class Worker {
       header.by_block = 1;
       header.length = sizeof range;
       results_.put(header, &range);
-      // The next result is probably like this one: then it is written in place. Not if that takes the last memory.
+      // The next result is probably like this one: then it is written in place. Not if that takes
+      // the last memory.
       block_.prepare(bytes.size() + bytes.size() / 8);
     } catch (const ArenaFull&) {
       if (header.by_block != 0) return;

@@ -188,9 +188,7 @@ void any_event(Model& model) {
     case 7:
       if (!model.live.empty()) model.scheduler.expire(**model.live.begin());
       return;
-    case 8:
-      model.scheduler.slept();
-      return model.scheduler.rebalance();
+    case 8: model.scheduler.slept(); return model.scheduler.rebalance();
     case 9: return model.scheduler.close();
     case 10: return model.scheduler.terminate();
     case 11:

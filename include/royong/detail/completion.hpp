@@ -55,7 +55,8 @@ std::vector<TaskState*> states_of(const std::vector<F>& futures) {
 
 }  // namespace detail
 
-/** @brief The futures of a range in the order in which their tasks end: what `as_completed` returns.
+/** @brief The futures of a range in the order in which their tasks end: what `as_completed`
+ *  returns.
  *
  *  An input range: walked once, by one thread.
  */
@@ -139,7 +140,8 @@ struct WaitResult {
 
 /** @brief Waits for futures of any pools.
  *  @param timeout it returns after that time at the latest, and throws nothing
- *  @return those whose tasks have ended and those whose have not; each task once, in the order given
+ *  @return those whose tasks have ended and those whose have not; each task once, in the order
+ *  given
  */
 template <detail::FutureRange Range>
 auto wait(Range&& futures, Timeout timeout = forever, ReturnWhen when = ReturnWhen::all_completed) {
@@ -164,7 +166,8 @@ auto wait(Range&& futures, Timeout timeout = forever, ReturnWhen when = ReturnWh
   return result;
 }
 
-/** @brief Waits for all of the futures and returns their values; nothing (`void`) becomes `std::monostate`.
+/** @brief Waits for all of the futures and returns their values; nothing (`void`) becomes
+ *  `std::monostate`.
  *  @throws what the first of them, in the order given, throws that has no value
  */
 template <class... T>

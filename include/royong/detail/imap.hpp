@@ -24,11 +24,13 @@ ROYONG_API std::size_t buffer_size(const MapOptions& options, std::size_t chunk,
 
 /** @brief What `imap` and `imap_unordered` return: an input range of results.
  *
- *  Inputs are read as results are taken: never more than `buffersize` of them are ahead, so the range of inputs may be infinite.
- *  Walked once, by one thread. It ends early by being destroyed; tasks under way then finish unseen.
+ *  Inputs are read as results are taken: never more than `buffersize` of them are ahead, so the
+ *  range of inputs may be infinite. Walked once, by one thread. It ends early by being destroyed;
+ *  tasks under way then finish unseen.
  *
- *  **Errors.** Where an element failed, `*iterator` throws; `++iterator` goes on to the next. With chunks of more
- *  than one element an error stands for its whole chunk. An exception of the input range comes at its position, and is the last.
+ *  **Errors.** Where an element failed, `*iterator` throws; `++iterator` goes on to the next. With
+ *  chunks of more than one element an error stands for its whole chunk. An exception of the input
+ *  range comes at its position, and is the last.
  *
  *  **If the peer dies.** As for Pool::map, at the position of the element.
  */

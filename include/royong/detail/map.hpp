@@ -2,9 +2,10 @@
 /** @file
  *  @brief The map family: many calls of one function in few tasks.
  *
- *  A chunk of elements is one task. In general its call is: thunk | callable | count | arguments of each element, and its result the
- *  results one after the other. Where elements and results are plain and lie in a row, both lie in one arena block, and
- *  the worker computes from its one half to the other: one copy in, one copy out.
+ *  A chunk of elements is one task. In general its call is: thunk | callable | count | arguments of
+ *  each element, and its result the results one after the other. Where elements and results are
+ *  plain and lie in a row, both lie in one arena block, and the worker computes from its one half
+ *  to the other: one copy in, one copy out.
  */
 #pragma once
 
@@ -39,7 +40,8 @@ namespace detail {
 /// How many elements a chunk has. @throws UsageError the option is negative
 ROYONG_API std::size_t chunk_size(std::size_t elements, int chunksize, int workers);
 
-/** @brief The same for map_reduce, whose inputs differ more, and whose chunks should not be so long that a death costs
+/** @brief The same for map_reduce, whose inputs differ more, and whose chunks should not be so long
+ *  that a death costs
  *  much where deaths are reckoned with.
  */
 ROYONG_API std::size_t reduce_chunk_size(std::size_t elements, const MapOptions& options,
@@ -180,7 +182,7 @@ void run_plain_chunk(Reader& in, Writer&) {
 
 template <class Iterator, class F, class In, class R>
 concept BlockwiseMap = std::contiguous_iterator<Iterator> && is_plain<In> && is_plain<R> &&
-                   std::is_invocable_v<F&, const In&>;
+                       std::is_invocable_v<F&, const In&>;
 
 template <class F, class In, class R>
 std::vector<R> map_plain(PoolCore& pool, const MapOptions& options, const F& function,
@@ -217,7 +219,8 @@ struct Collected<void> {
   using type = void;
 };
 
-/** @brief The general form: `write(writer, element)` writes the arguments of one element, which are of the types `A`.
+/** @brief The general form: `write(writer, element)` writes the arguments of one element, which are
+ *  of the types `A`.
  *  @param count elements between begin and end
  */
 template <class F, class... A, class Iterator, class Write>
@@ -254,7 +257,8 @@ typename Collected<CallResult<F, A...>>::type map_elements(PoolCore& pool,
 template <class Range>
 using ElementOf = std::iter_value_t<decltype(std::begin(std::declval<Range&>()))>;
 
-/// Calls `use(begin, count)`; a range that can be walked once only, or does not know its length, is copied before.
+/// Calls `use(begin, count)`; a range that can be walked once only, or does not know its length, is
+/// copied before.
 template <class Range, class Use>
 decltype(auto) with_elements(Range& range, Use use) {
   using Iterator = decltype(std::begin(range));

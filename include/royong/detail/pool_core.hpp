@@ -21,7 +21,8 @@
 
 namespace royong::inline v0 {
 
-/** @brief How many workers may die before they are ready (in their initializer, or before it) until the pool gives up.
+/** @brief How many workers may die before they are ready (in their initializer, or before it) until
+ *  the pool gives up.
  *
  *  Counted are those in `period`, since a worker became ready the last time.
  */
@@ -92,7 +93,8 @@ inline bool needs_extra(const TaskOptions& options) {
 /// Notes the options in the task. @throws UsageError negative retries
 ROYONG_API void apply_options(const TaskOptions& options, TaskState& state);
 
-/// The state of a task that is about to be submitted: besides the reference there is a count for the engine.
+/// The state of a task that is about to be submitted: besides the reference there is a count for
+/// the engine.
 template <class R>
 StateRef<ResultState<R>> make_state(const TaskOptions* options) {
   auto state = std::make_unique<ResultState<R>>();
@@ -112,7 +114,8 @@ auto submit_call(PoolCore& pool, const TaskOptions* options, const F& f, Args&&.
   }
 }
 
-/// In a worker: a block that the task was given. @throws TransferError there is no such block, or it is shorter
+/// In a worker: a block that the task was given. @throws TransferError there is no such block, or
+/// it is shorter
 ROYONG_API std::span<std::byte> task_block(std::uint64_t offset, std::uint64_t bytes);
 /// In a worker: the running task, a map's chunk, is about to begin this element of it.
 ROYONG_API void begin_element(std::uint32_t index) noexcept;

@@ -22,7 +22,8 @@ namespace royong::inline v0::detail {
 
 class TaskState;
 
-/// Something in this process that runs tasks: a pool of processes or of threads, a cluster. Counted by reference.
+/// Something in this process that runs tasks: a pool of processes or of threads, a cluster. Counted
+/// by reference.
 class ROYONG_API TaskEngine {
  public:
   TaskEngine(const TaskEngine&) = delete;
@@ -66,7 +67,8 @@ class ROYONG_API TaskEngine {
   std::atomic<std::uint32_t> references_{1};
 };
 
-/// A library-internal listener: called once, with the engine's lock held. Must be short and must not call the engine.
+/// A library-internal listener: called once, with the engine's lock held. Must be short and must
+/// not call the engine.
 class CompletionHook {
  public:
   virtual void completed() noexcept = 0;
@@ -83,7 +85,8 @@ class Callback {
   virtual void run() = 0;
 };
 
-/// How a task ended, as its future sees it. Not 0 says that everything else in the state may be read.
+/// How a task ended, as its future sees it. Not 0 says that everything else in the state may be
+/// read.
 enum class Ending : std::uint32_t {
   none = 0,
   value,      ///< bytes() is what the function returned
@@ -126,10 +129,11 @@ struct TaskExtra {
   CompletionHook* hooks = nullptr;
 };
 
-/** @brief The state behind a future. Counted by reference: one for all copies of a future each, one for the engine while the task lives.
+/** @brief The state behind a future. Counted by reference: one for all copies of a future each, one
+ *  for the engine while the task lives.
  *
- *  Until the task has ended everything but the counts belongs to the engine, under its lock; afterwards nothing changes but
- *  the decoded value.
+ *  Until the task has ended everything but the counts belongs to the engine, under its lock;
+ *  afterwards nothing changes but the decoded value.
  */
 class ROYONG_API TaskState : public Task {
  public:
@@ -244,7 +248,8 @@ class ResultState final : public TaskState {
     if (stage_.load(std::memory_order_acquire) == Stage::decoded) value_.~T();
   }
 
-  /// The value, decoded once. The task has ended with one. @throws TransferError, InvalidStateError it was moved away
+  /// The value, decoded once. The task has ended with one. @throws TransferError, InvalidStateError
+  /// it was moved away
   const T& value() {
     decode();
     return value_;
