@@ -18,11 +18,9 @@ Writer::~Writer() {
   if (begin_ != borrowed_) delete[] begin_;
 }
 
-void Writer::clear() noexcept {
+void Writer::drop_objects() noexcept {
   drop_pins();
   kept_.clear();
-  cursor_ = begin_;
-  depth_ = 0;
 }
 
 void Writer::grow(std::size_t size) {

@@ -102,7 +102,11 @@ class ROYONG_API Writer {
 
   /// Forgets what was written, keeps the memory. Pins that were not committed are dropped, kept
   /// references too.
-  void clear() noexcept;
+  void clear() noexcept {
+    if (!kept_.empty() || !pinned_.empty()) [[unlikely]] drop_objects();
+    cursor_ = begin_;
+    depth_ = 0;
+  }
 
   /// Transit::argument: the references behind the handles written, for the sender to hold until the
   /// receiver is done.
@@ -169,6 +173,7 @@ class ROYONG_API Writer {
   void grow(std::size_t size);
   void write_long_count(std::size_t count);
   void drop_pins() noexcept;
+  void drop_objects() noexcept;
   [[noreturn]] void fail_depth();
 
   alignas(16) std::byte inline_[256];  // not initialised: bytes() shows only what was written

@@ -113,6 +113,24 @@ concept PlainContiguous = (shape<T> == Shape::sequence || shape<T> == Shape::str
                             range.resize(std::size_t{});
                           };
 
+/// A map from plain to plain: its elements have one size, so their room is checked once.
+template <class T>
+concept PlainMap =
+    shape<T> == Shape::map && is_plain<typename T::key_type> && is_plain<typename T::mapped_type>;
+
+template <PlainMap T>
+void encode_plain_map(Writer& out, const T& value) {
+  constexpr std::size_t key_size = sizeof(typename T::key_type);
+  constexpr std::size_t mapped_size = sizeof(typename T::mapped_type);
+  out.write_count(value.size());
+  std::byte* to = out.extend(value.size() * (key_size + mapped_size));
+  for (const auto& [key, mapped] : value) {
+    std::memcpy(to, &key, key_size);
+    std::memcpy(to + key_size, &mapped, mapped_size);
+    to += key_size + mapped_size;
+  }
+}
+
 template <class T>
 void encode_container(Writer& out, const T& value) {
   constexpr Shape s = shape<T>;
@@ -120,6 +138,8 @@ void encode_container(Writer& out, const T& value) {
     encode_plain_range(out, value.data(), value.size());
   } else if constexpr (s == Shape::bits) {
     encode_bits(out, value);
+  } else if constexpr (PlainMap<T>) {
+    encode_plain_map(out, value);
   } else {
     typename Writer::Nested level(out);
     if constexpr (s == Shape::forward_list) {
