@@ -40,8 +40,10 @@ bool PoolImpl::give(std::uint32_t worker, Task& task) {
     range = {extra->blocks.back().offset(), extra->call_length};
     call = std::as_bytes(std::span(&range, 1));
     flags |= EntryFlag::by_block;
-  } else {
-    call = &state == submitted_ ? submitted_call_ : std::span<const std::byte>(extra->call);
+  } else if (&state == submitted_) {
+    call = submitted_call_;
+  } else if (extra != nullptr) {
+    call = extra->call;
   }
   TaskEntry* entry = link.tasks.reserve(static_cast<std::uint32_t>(call.size()));
   if (entry == nullptr) return false;

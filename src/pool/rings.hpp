@@ -33,8 +33,8 @@
 
 namespace royong::inline v0::detail {
 
-inline constexpr std::uint64_t task_ring_bytes = 64 * 1024;
-inline constexpr std::uint64_t result_ring_bytes = 128 * 1024;
+inline constexpr std::uint64_t task_ring_bytes = std::uint64_t{64} << 10;
+inline constexpr std::uint64_t result_ring_bytes = std::uint64_t{128} << 10;
 /// Entries are whole cache lines, so that the pool can write one while the worker takes the one
 /// before.
 inline constexpr std::uint64_t task_alignment = 64;
