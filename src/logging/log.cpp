@@ -46,11 +46,9 @@ class Published {
   std::atomic<Node*> newest_{nullptr};
 };
 
-Published<std::string>& process_name() {
-  static auto& instance =
-      *new Published<std::string>;  // outlives static destructors, as the logger
-  return instance;
-}
+/// Without a destructor, so it outlives static ones; without a guard, which a thread that a fork does
+/// not copy could hold.
+constinit Published<std::string> process_name;
 
 /// Whether subwarnings pass although the logger's own level is `warn`.
 std::atomic<bool> subwarnings_pass{false};
@@ -89,7 +87,7 @@ class StderrSink final : public spdlog::sinks::sink {
     if (const auto* custom = custom_.get()) {
       (*custom)->clone()->format(message, line);  // a formatter keeps state: each line has its own
     } else {
-      const auto* name = process_name().get();
+      const auto* name = process_name.get();
       const std::string_view payload(message.payload.data(), message.payload.size());
       fmt::format_to(std::back_inserter(line), "[{}/{}] {}\n", python_name(message),
                      name != nullptr ? std::string_view(*name) : "MainProcess", payload);
@@ -162,7 +160,7 @@ void set_log_level(LogLevel level) noexcept {
   logger()->set_level(to_spdlog(level));
 }
 
-void set_process_name(std::string name) { process_name().publish(std::move(name)); }
+void set_process_name(std::string name) { process_name.publish(std::move(name)); }
 
 void write_log(LogLevel level, std::string_view text) noexcept {
   const bool subwarning = level > LogLevel::info && level <= LogLevel::subwarning;
