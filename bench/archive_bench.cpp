@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Row B1: encode and decode a struct of string, vector, map and optional, 116 bytes of content. Beside cereal's
-// binary archive, and a flat buffer written by hand that does nothing else (no checks, no types): the limit.
+// Row B1: encode and decode a struct of string, vector, map and optional, 116 bytes of content.
+// Beside cereal's
+// binary archive, and a flat buffer written by hand that does nothing else (no checks, no types):
+// the limit.
 #include <benchmark/benchmark.h>
 
 #include <cereal/archives/binary.hpp>

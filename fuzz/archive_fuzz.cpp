@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Decodes arbitrary bytes as everything that can travel. The first byte chooses the type. Whatever is accepted must
+// Decodes arbitrary bytes as everything that can travel. The first byte chooses the type. Whatever
+// is accepted must
 // survive the way there and back: encoded, decoded and encoded again it gives the same bytes.
 #include <array>          // for std::array
 #include <bitset>         // for std::bitset

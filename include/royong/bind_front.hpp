@@ -80,7 +80,8 @@ struct ParametersOf<BoundFunction<F, Bound...>> {
  *  @param f     a function pointer, a lambda without captures, a function object that is
  *    transferable, or another bind_front
  *  @param bound values for the first parameters
- *  @return a function object; it may be called in this process as well
+ *  @return a function object; it may be called in this process as well, from any number of threads
+ *          as far as `f` allows
  *
  *      double scaled(double factor, double x) { return factor * x; }
  *      std::vector<double> doubled = pool.map(royong::bind_front(scaled, 2.0), numbers);

@@ -209,7 +209,7 @@ template <class T>
 bool save_plain(const std::exception_ptr& error, std::string& text) {
   try {
     std::rethrow_exception(error);
-  } catch (const T& value) {
+  } catch (T value) {  // not by reference: clang finds a rethrown pointer at the wrong place then
     if constexpr (std::is_arithmetic_v<T>) {
       text = std::to_string(value);
     } else {

@@ -74,7 +74,7 @@ TEST(RoundTrip, KeepsSequences) {
 }
 
 TEST(RoundTrip, KeepsVectorsOfBool) {
-  for (std::size_t size : {0, 1, 7, 8, 9, 64, 1000}) {
+  for (std::size_t size : {0U, 1U, 7U, 8U, 9U, 64U, 1000U}) {
     std::vector<bool> bits(size);
     for (std::size_t i = 0; i < size; i += 3) bits[i] = true;
     expect_same(bits);
@@ -100,6 +100,12 @@ TEST(RoundTrip, KeepsProductsAndSums) {
   expect_same(std::array<int, 0>{});
   expect_same(std::array<int, 3>{1, 2, 3});
   expect_same(std::array<std::array<std::string, 2>, 2>{{{"a", "b"}, {"c", "d"}}});
+  expect_same(std::array<royong_test::Constant, 2>{{{1, "a"}, {2, "b"}}});
+  std::array<std::string, 100> many;
+  many[99] = "last";
+  expect_same(many);
+  expect_same(std::optional<const int>(5));
+  expect_same(std::variant<const int, std::string>(5));
   expect_same(std::optional<int>());
   expect_same(std::optional(std::optional(5)));
   expect_same(std::variant<int, std::string>("text"));

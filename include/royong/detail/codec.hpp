@@ -75,7 +75,7 @@ T decode_alternative(Reader& in, std::size_t index, Types<First, Rest...>) {
   }
   if (index != I) [[unlikely]]
     in.fail("the index of a std::variant");
-  return T(std::in_place_index<I>, decode<First>(in));
+  return T(std::in_place_index<I>, decode<std::remove_cv_t<First>>(in));
 }
 
 template <class T>
@@ -111,8 +111,21 @@ T decode_product(Reader& in, Types<Ts...>) {
 }
 
 template <class T, class U, std::size_t... I>
-T decode_array(Reader& in, std::index_sequence<I...>) {
+T decode_short_array(Reader& in, std::index_sequence<I...>) {
   return T{{(static_cast<void>(I), decode<U>(in))...}};
+}
+
+template <class T>
+T decode_array(Reader& in) {
+  using Element = typename T::value_type;
+  constexpr std::size_t size = std::tuple_size<T>::value;
+  if constexpr (size > 64 && std::is_default_constructible_v<T>) {  // not one line of code for each
+    T value;
+    for (auto& element : value) decode_into(in, element);
+    return value;
+  } else {
+    return decode_short_array<T, Element>(in, std::make_index_sequence<size>());
+  }
 }
 
 template <class T>
@@ -203,12 +216,11 @@ T decode_value(Reader& in) {
   } else if constexpr (s == Shape::product) {
     return decode_product<T>(in, typename PartsOf<T>::type{});
   } else if constexpr (s == Shape::array) {
-    return decode_array<T, typename T::value_type>(
-        in, std::make_index_sequence<std::tuple_size<T>::value>());
+    return decode_array<T>(in);
   } else if constexpr (s == Shape::optional) {
     typename Reader::Nested level(in);
     if (in.read_below(2, type_name<T>()) == 0) return T();
-    return T(std::in_place, decode<typename T::value_type>(in));
+    return T(std::in_place, decode<std::remove_cv_t<typename T::value_type>>(in));
   } else if constexpr (s == Shape::unique_ptr) {
     using Element = typename T::element_type;
     typename Reader::Nested level(in);

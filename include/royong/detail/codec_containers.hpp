@@ -122,6 +122,7 @@ template <PlainMap T>
 void encode_plain_map(Writer& out, const T& value) {
   constexpr std::size_t key_size = sizeof(typename T::key_type);
   constexpr std::size_t mapped_size = sizeof(typename T::mapped_type);
+  const typename Writer::Nested level(out);  // as the reader counts it
   out.write_count(value.size());
   std::byte* to = out.extend(value.size() * (key_size + mapped_size));
   for (const auto& [key, mapped] : value) {

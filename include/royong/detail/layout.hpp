@@ -7,6 +7,7 @@
 
 #include <cstddef>  // for std::size_t
 #include <limits>   // for std::numeric_limits
+#include <utility>  // for std::tuple_size
 
 #include "royong/detail/check.hpp"
 
@@ -52,8 +53,7 @@ consteval bool find_plain() {
   } else if constexpr (s == Shape::duration || s == Shape::time_point) {
     return is_plain<typename T::rep> && sizeof(T) == sizeof(typename T::rep);
   } else if constexpr (s == Shape::array) {
-    return is_plain<typename T::value_type> && !std::is_empty_v<T> &&
-           sizeof(T) % sizeof(typename T::value_type) == 0 && T{}.size() > 0;
+    return is_plain<typename T::value_type> && !std::is_empty_v<T> && std::tuple_size<T>::value > 0;
   } else if constexpr (s == Shape::aggregate) {
     if constexpr (VerdictOn<T>::fine) {
       return all_plain<T>(MembersOf<T>{});
@@ -100,7 +100,7 @@ consteval std::size_t find_min_size() {
   } else if constexpr (s == Shape::product || s == Shape::duration || s == Shape::time_point) {
     return sum_of_min_sizes(typename PartsOf<T>::type{});
   } else if constexpr (s == Shape::array) {
-    return T{}.size() * min_size<typename T::value_type>;
+    return std::tuple_size<T>::value * min_size<typename T::value_type>;
   } else if constexpr (s == Shape::complex) {
     return 2 * min_size<typename T::value_type>;
   } else if constexpr (s == Shape::bitset) {
