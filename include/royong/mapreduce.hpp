@@ -131,7 +131,7 @@ std::unordered_map<K, V> map_reduce(Executor&& executor, Range&& inputs, const M
   using Function = std::decay_t<const Mapper>;
   if constexpr (detail::require_arguments<Function, const In&>() &&
                 detail::require_transferable<K>() && detail::require_transferable<V>() &&
-                detail::require_transferable<Combine>()) {
+                detail::require_transferable<std::decay_t<const Combine>>()) {
     using Call = detail::MapReduceCall<K, V, In, Function, std::decay_t<const Combine>>;
     return detail::with_elements(inputs, [&](auto begin, std::size_t count) {
       return Call::execute(detail::PoolAccess::core(executor), options, mapper, combine, begin,
