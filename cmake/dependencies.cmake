@@ -3,9 +3,7 @@
 include(CheckIncludeFileCXX)
 
 find_package(Threads REQUIRED)
-find_package(Boost 1.81 REQUIRED CONFIG)
 find_package(spdlog REQUIRED)
-find_package(OpenSSL REQUIRED COMPONENTS Crypto)
 
 # Optional: limits on what a worker may call.
 find_package(PkgConfig QUIET)

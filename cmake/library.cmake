@@ -22,8 +22,8 @@ target_include_directories(royong PRIVATE src)
 
 target_link_libraries(
   royong
-  PUBLIC Boost::headers Threads::Threads
-  PRIVATE spdlog::spdlog OpenSSL::Crypto ${CMAKE_DL_LIBS})
+  PUBLIC Threads::Threads
+  PRIVATE spdlog::spdlog ${CMAKE_DL_LIBS})
 
 # A function is named to another process by the build-id of its module and its offset there, so every module that
 # uses royong needs a build-id. Not every linker writes one unasked.
