@@ -60,14 +60,28 @@ struct TwoFunctionCodec {
   Decode decode;
 };
 
+/// Whether another process can make the codec out of nothing.
+template <class Codec>
+inline constexpr bool is_stateless_codec =
+    std::is_empty_v<Codec> && std::is_default_constructible_v<Codec>;
+template <class Encode, class Decode>
+inline constexpr bool is_stateless_codec<TwoFunctionCodec<Encode, Decode>> =
+    is_stateless_codec<Encode> && is_stateless_codec<Decode>;
+
+template <class E, class Codec>
+void install_exception() {
+  add_registered_exception(*new ExceptionEntry<E, Codec>(Codec{}));  // for the life of the process
+}
+
 }  // namespace detail
 
 /** @brief Makes an exception type of the program known, so that it comes back from another process
  *  as itself.
  *
- *  Without it the caller gets the nearest standard base. Call it in every process, before the first
- *  task: in `main` before `init`, or in
- *  a static initialiser. Thread-safe. Types that derive from `E` are sent as `E`, unless they are
+ *  Without it the caller gets the nearest standard base. One call is enough, before the first task or
+ *  later: every process of the program learns of it. A codec with state (function pointers, members)
+ *  is known only to this process, its forks, and processes that come to the same call by
+ *  themselves: in `main` before `init`, or in a static initialiser. Thread-safe. Types that derive from `E` are sent as `E`, unless they are
  *  registered after it.
  *
  *  @tparam E     any class that can be copied
@@ -87,6 +101,8 @@ void register_exception(Codec codec) {
   using Entry = detail::ExceptionEntry<E, Codec>;
   if constexpr (detail::require_transferable<typename Entry::State>()) {
     detail::add_registered_exception(*new Entry(std::move(codec)));  // for the life of the process
+    if constexpr (detail::is_stateless_codec<Codec>)
+      detail::share_exception(&detail::install_exception<E, Codec>);
   }
 }
 

@@ -96,7 +96,9 @@ inline constexpr Offset modules_offset = slots_offset + max_processes * sizeof(S
 inline constexpr std::uint64_t modules_size = std::uint64_t{256} << 10;
 inline constexpr Offset pins_offset = modules_offset + modules_size;
 inline constexpr std::uint64_t pins_size = max_pins * sizeof(Pin);
-inline constexpr Offset objects_offset = pins_offset + pins_size;
+inline constexpr Offset exceptions_offset = pins_offset + pins_size;
+inline constexpr std::uint64_t exceptions_size = std::uint64_t{32} << 10;
+inline constexpr Offset objects_offset = exceptions_offset + exceptions_size;
 inline constexpr Offset page_table_offset = objects_offset + max_objects * sizeof(ObjectRecord);
 static_assert(sizeof(Header) <= slots_offset);
 static_assert(objects_offset % alignof(ObjectRecord) == 0 && page_table_offset % 64 == 0);

@@ -10,6 +10,7 @@
 #include "royong/detail/exception.hpp"
 #include "royong/error.hpp"
 #include "transfer/exception_types.hpp"
+#include "transfer/shared_exceptions.hpp"
 #include "transfer/symbols.hpp"
 
 namespace royong::inline v0::transfer {
@@ -50,6 +51,7 @@ std::string as_string(const detail::Writer& writer) {
 
 void save_registered(const std::exception* known, const std::exception_ptr& error,
                      ErrorLink& link) {
+  install_shared_exceptions();
   for (auto* entry = registered.load(std::memory_order_acquire); entry != nullptr;
        entry = entry->next) {
     detail::Writer state;
@@ -136,6 +138,7 @@ std::string describe(const ErrorLink& link) {
 }
 
 std::exception_ptr load_registered(const ErrorLink& link, const std::exception_ptr& cause) {
+  install_shared_exceptions();
   for (auto* entry = registered.load(std::memory_order_acquire); entry != nullptr;
        entry = entry->next) {
     if (link.registered != entry->name) continue;

@@ -75,6 +75,12 @@ struct RegisteredException {
 /// Adds to the list; the entry must live for ever. A later entry of the same name takes precedence.
 ROYONG_API void add_registered_exception(RegisteredException& entry) noexcept;
 
+/// What register_exception() did, to be done in every other process of the family.
+using ExceptionInstaller = void (*)();
+/// Tells the family, now and later members too. Before `init` there is none: then each process comes
+/// to the same call by itself. @throws UsageError too many
+ROYONG_API void share_exception(ExceptionInstaller install);
+
 /// The exception object as `exception_ptr`, with `cause` nested in it.
 template <class E>
 std::exception_ptr attach_cause(E error, const std::exception_ptr& cause) {
