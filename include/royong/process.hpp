@@ -27,9 +27,13 @@ class Pool;
 
 /// How a process comes to life.
 enum class StartMethod {
-  fork,        ///< a copy of this process: everything is inherited; unsafe when threads hold locks
-  spawn,       ///< the program started afresh
-  forkserver,  ///< a copy of a small, single-threaded server that was started afresh: the default
+  /// A copy of this process: everything is inherited; unsafe when threads hold locks.
+  fork,
+  /// The program started afresh.
+  spawn,
+  /// A copy of a small, single-threaded server that was started afresh: the default. The working directory is this process's;
+  /// environment and umask are as they were when the server started, with the first process.
+  forkserver,
 };
 
 /** @brief What a process may use. Everything is opt-in; the default changes nothing.
@@ -140,9 +144,11 @@ class ROYONG_API ProcessView {
  *  result is dropped. An exception that escapes prints `Process NAME:` and its traceback to
  *  stderr and makes the exit code 1.
  *
- *  The destructor joins; a daemon is terminated, then joined.
+ *  The destructor joins; a daemon is terminated, then joined; a detached process is let go. Assigning another process does the
+ *  same to the one that was there.
  *
- *  **Errors.** Every member throws `UsageError` after `close()` (but name, close), and in any process but the one that made it.
+ *  **Errors.** Every member but name and close throws `UsageError` after `close()`; so does every member but name in any process but
+ *  the one that made it, and on an object that was moved from.
  *
  *  **Threads.** One object is used by one thread at a time; join, is_alive, exitcode, terminate, kill, interrupt and sentinel may be called
  *  by several at once. A process started by a thread lives on after that thread.
@@ -165,7 +171,7 @@ class ROYONG_API Process {
   explicit Process(ProcessOptions options, F f, Args&&... args)
       : Process(detail::plan_call(std::move(options), f, std::forward<Args>(args)...)) {}
 
-  /// From a plan: what contexts use. @throws UsageError a limit is out of range
+  /// From a plan: what contexts use.
   explicit Process(detail::ProcessPlan plan);
 
   Process(Process&& other) noexcept;
@@ -173,7 +179,7 @@ class ROYONG_API Process {
   ~Process();
 
   /** @brief Starts the process; returns when it exists and has a pid.
-   *  @throws UsageError         started before; no `init`
+   *  @throws UsageError         started before; no `init`; a limit is out of range, or cannot be enforced here
    *  @throws std::system_error  the system refuses (EAGAIN, ENOMEM, EMFILE): nothing half-started is left
    *  @throws ArenaFull          the arguments do not fit the quota
    */
@@ -211,6 +217,7 @@ class ROYONG_API Process {
 
  private:
   struct Impl;
+  Impl& impl() const;
   std::unique_ptr<Impl> impl_;
 };
 

@@ -3,10 +3,12 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <optional>
 #include <utility>
 
@@ -15,7 +17,7 @@
 #include "memory/objects.hpp"
 #include "os/poll.hpp"
 #include "os/process.hpp"
-#include "process/launch.hpp"
+#include "os/syscalls.hpp"
 #include "process/limits.hpp"
 #include "process/orphans.hpp"
 #include "process/runtime.hpp"
@@ -35,8 +37,11 @@ class Reservation {
     slot_ = spare_ ? spare_->slot : memory::reserve_slot();
   }
   ~Reservation() {
-    if (spare_) discard(spare_->process);
-    if (slot_) memory::sweep(slot_);
+    if (spare_) discard(spare_->process.pid);
+    if (!slot_) return;
+    // One that ran before it was given up may have started others.
+    adopt_orphans_of(slot_);
+    memory::sweep(slot_);
   }
   Reservation(const Reservation&) = delete;
   Reservation& operator=(const Reservation&) = delete;
@@ -63,6 +68,12 @@ void hand_over(const StartupMessage& message, memory::Owner slot) {
   std::ranges::copy(bytes, memory::block(block).begin());
   memory::set_owner(block, slot);
   memory::slot(slot).startup.store(block);
+}
+
+/// Empty where it has none (it was removed).
+std::string working_directory() {
+  std::error_code error;
+  return std::filesystem::current_path(error).string();
 }
 
 Launched launch(StartMethod method, memory::Owner slot, const std::function<void()>& local) {
@@ -101,18 +112,19 @@ std::shared_ptr<Child> start_child(ProcessPlan plan, Child::OnDeath on_death) {
                          .parent_name = own.name,
                          .log_level = static_cast<std::int32_t>(log_level()),
                          .start_method = default_start_method(),
+                         .directory = method == StartMethod::forkserver ? working_directory() : "",
                          .limits = std::move(plan.options.limits),
                          .call = std::move(plan.call)};
   hand_over(message, child->slot_);
 
   std::optional<Launched> launched = reservation.wake();
   if (!launched) launched = launch(method, child->slot_, plan.local);
-  child->pid_ = launched->pid;
+  child->process_ = std::move(*launched);
+  child->parent_ = ::getpid();
   // For whoever adopts the child should this process die before the child has claimed its slot.
   std::uint32_t nobody = 0;
   memory::slot(child->slot_)
-      .pid.compare_exchange_strong(nobody, static_cast<std::uint32_t>(child->pid_));
-  child->pidfd_ = std::move(launched->pidfd);
+      .pid.compare_exchange_strong(nobody, static_cast<std::uint32_t>(child->pid()));
   try {
     const std::lock_guard lock(own.mutex);
     child->number_ = own.next_child++;
@@ -121,7 +133,7 @@ std::shared_ptr<Child> start_child(ProcessPlan plan, Child::OnDeath on_death) {
   } catch (...) {
     const std::lock_guard lock(own.mutex);
     own.children.erase(child->number_);
-    discard({child->pid_, {}});
+    discard(child->pid());
     throw;
   }
   reservation.keep();
@@ -129,17 +141,22 @@ std::shared_ptr<Child> start_child(ProcessPlan plan, Child::OnDeath on_death) {
 }
 
 bool Child::poll_end(Timeout::Clock::time_point deadline) {
-  std::array<pollfd, 1> end{pollfd{pidfd_.get(), POLLIN, 0}};
+  std::array<pollfd, 1> end{pollfd{sentinel(), POLLIN, 0}};
   if (os::poll(end, deadline) == 0) return false;
   finish();
   return true;
 }
 
+void Child::require_parent() const {
+  // Before any lock: in a fork, a thread that does not exist there may hold it.
+  if (parent_ != ::getpid()) throw UsageError("the process belongs to the parent of this one");
+}
+
 bool Child::is_alive() {
+  require_parent();
   {
     const std::lock_guard lock(mutex_);
     if (ended_) return false;
-    if (!pidfd_) throw UsageError("the process belongs to the parent of this one");
   }
   return !poll_end(Timeout::Clock::time_point::min());
 }
@@ -167,31 +184,44 @@ Child::Waiter::~Waiter() {
 }
 
 void Child::watch() {
-  watch_child(number_, pidfd_.get());
+  watch_child(number_, sentinel());
   watched_ = true;
 }
 
 void Child::unwatch() noexcept {
-  if (std::exchange(watched_, false)) unwatch_child(pidfd_.get());
+  if (std::exchange(watched_, false)) unwatch_child(sentinel());
 }
 
 std::optional<int> Child::exitcode() const {
+  require_parent();
   const std::lock_guard lock(mutex_);
   return exitcode_;
 }
 
 void Child::signal(int number) const {
+  require_parent();
   const std::lock_guard lock(mutex_);
-  if (!ended_ && pidfd_) os::send_signal(pidfd_.get(), pid_, number);
+  if (!ended_) os::send_signal(process_.pidfd(), pid(), number);
 }
 
-void Child::abandon() noexcept { pidfd_.reset(); }
+void Child::end_daemon() const {
+  signal(SIGTERM);
+  signal(SIGCONT);
+}
+
+void Child::abandon() noexcept { process_.end.reset(); }
 
 void Child::finish() {
+  // A lifeline ends a moment before the process does. Not waited for with the lock held: somebody may have to send SIGKILL to one
+  // that closed what was not its own.
+  if (!process_.is_pidfd) {
+    siginfo_t info{};
+    os::retry([&] { return ::waitid(P_PID, static_cast<id_t>(pid()), &info, WEXITED | WNOWAIT); });
+  }
   {
     const std::lock_guard lock(mutex_);
     if (ended_) return;
-    if (const auto status = os::wait_child(pidfd_.get(), pid_, os::Wait::block))
+    if (const auto status = os::wait_child(process_.pidfd(), pid(), os::Wait::block))
       exitcode_ = status->exitcode;
     adopt_orphans_of(slot_);
     memory::sweep(slot_);

@@ -15,7 +15,7 @@
 #include <vector>      // for std::vector
 
 #include "memory/slots.hpp"
-#include "os/fd.hpp"
+#include "process/launch.hpp"
 #include "royong/process.hpp"
 #include "royong/timeout.hpp"
 
@@ -31,11 +31,11 @@ class Child : public std::enable_shared_from_this<Child> {
   using OnDeath = std::function<void(Child&)>;
 
   const std::string& name() const noexcept { return name_; }
-  pid_t pid() const noexcept { return pid_; }
+  pid_t pid() const noexcept { return process_.pid; }
   memory::Owner slot() const noexcept { return slot_; }
   bool daemon() const noexcept { return daemon_; }
   bool detached() const noexcept { return detached_; }
-  int sentinel() const noexcept { return pidfd_.get(); }
+  int sentinel() const noexcept { return process_.end.get(); }
 
   /// Whether it has not ended; ends it (finish) when the kernel says it has.
   bool is_alive();
@@ -45,6 +45,8 @@ class Child : public std::enable_shared_from_this<Child> {
   std::optional<int> exitcode() const;
   /// Sends a signal; nothing happens after the end.
   void signal(int number) const;
+  /// Sends SIGTERM, and SIGCONT so that a stopped one takes notice.
+  void end_daemon() const;
 
   /// The end, once: idempotent and thread-safe; returns when everything is done (callback excepted, when another thread runs it).
   void finish();
@@ -68,14 +70,16 @@ class Child : public std::enable_shared_from_this<Child> {
     Child& child_;
   };
 
+  /// @throws UsageError in a fork of the parent
+  void require_parent() const;
   bool poll_end(Timeout::Clock::time_point deadline);
   void watch();
   void unwatch() noexcept;
 
   std::uint64_t number_ = 0;  // key in the runtime's table
   std::string name_;
-  pid_t pid_ = 0;
-  os::Fd pidfd_;
+  Launched process_;
+  pid_t parent_ = 0;
   memory::Owner slot_;
   bool daemon_ = false;
   bool detached_ = false;

@@ -24,7 +24,7 @@ robust_list_head* robust_list() noexcept {
 
 }  // namespace
 
-Sibling clone_sibling() {
+pid_t clone_sibling(std::uint32_t& pid) {
   int* thread_id = nullptr;
   if (::prctl(PR_GET_TID_ADDRESS, &thread_id, 0, 0, 0) != 0)
     os::throw_errno("cannot find", "the thread id");
@@ -32,24 +32,20 @@ Sibling clone_sibling() {
 
   // The exit signal must be 0 here: with CLONE_PARENT it is inherited.
   constexpr unsigned long flags =
-      CLONE_PARENT | CLONE_PIDFD | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
-  Sibling sibling;
+      CLONE_PARENT | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID;
 #if defined(__aarch64__)
-  const long result = ::syscall(SYS_clone, flags, nullptr, &sibling.pidfd, nullptr, thread_id);
+  const long result = ::syscall(SYS_clone, flags, nullptr, &pid, nullptr, thread_id);
 #else
-  const long result = ::syscall(SYS_clone, flags, nullptr, &sibling.pidfd, thread_id, nullptr);
+  const long result = ::syscall(SYS_clone, flags, nullptr, &pid, thread_id, nullptr);
 #endif
   if (result < 0) os::throw_errno("cannot clone", "a process");
-  if (result > 0) {
-    sibling.pid = static_cast<pid_t>(result);
-    return sibling;
-  }
+  if (result > 0) return static_cast<pid_t>(result);
   if (head != nullptr) {
     head->list.next = &head->list;
     head->list_op_pending = nullptr;
     ::syscall(SYS_set_robust_list, head, sizeof(*head));
   }
-  return {};
+  return 0;
 }
 
 bool is_thread_identity_sound() noexcept {

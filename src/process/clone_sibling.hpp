@@ -6,12 +6,9 @@
 
 #include <sys/types.h>
 
-namespace royong::inline v0::detail {
+#include <cstdint>  // for std::uint32_t
 
-struct Sibling {
-  pid_t pid = 0;   ///< 0 in the new process
-  int pidfd = -1;  ///< owned by the caller; -1 in the new process
-};
+namespace royong::inline v0::detail {
 
 /** @brief Clones this process; the copy is a sibling, not a child.
  *
@@ -20,9 +17,12 @@ struct Sibling {
  *  told to write the new one there), and no robust list is registered (mutexes of a killed process would stay locked).
  *  `pthread_atfork` handlers do not run. Only a single-threaded process may call it.
  *
+ *  @param pid written by the kernel before the copy runs: whoever shares this memory knows the copy, also when the cloner is killed
+ *             before it can tell
+ *  @return the pid of the copy; 0 in the copy
  *  @throws std::system_error the system refuses
  */
-Sibling clone_sibling();
+pid_t clone_sibling(std::uint32_t& pid);
 
 /// Whether glibc knows who this thread is: its mutexes are owned by the right thread id and are released when it is killed.
 bool is_thread_identity_sound() noexcept;

@@ -3,12 +3,11 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
-#include <cerrno>
 #include <mutex>
-#include <new>
 #include <string>
 
 #include "os/error.hpp"
@@ -40,13 +39,17 @@ int death_pipe_read_end() {
     if (::pipe2(ends.data(), O_CLOEXEC) != 0) os::throw_errno("cannot create", "the death pipe");
     own.read_end = os::Fd(ends[0]);
     own.write_end = os::Fd(ends[1]);
+    // The children open it anew, also when this process has changed its user by then. Nobody else can: it has no name.
+    ::fchmod(ends[0], S_IRUSR | S_IRGRP | S_IROTH);
   }
   return own.read_end.get();
 }
 
+void lock_death_pipe() { death_pipe().mutex.lock(); }
+void unlock_death_pipe() { death_pipe().mutex.unlock(); }
+
 void close_death_pipe_after_fork() noexcept {
   auto& own = death_pipe();
-  new (&own.mutex) std::mutex;  // a thread that does not exist here may have held it
   own.write_end.reset();
   own.read_end.reset();
   own.armed.reset();

@@ -14,7 +14,11 @@ namespace royong::inline v0::detail {
 /// The read end to hand down (close-on-exec here); makes the pipe at the first call. @throws std::system_error
 int death_pipe_read_end();
 
-/// In a child of fork: closes the parent's write end, else nobody would die. Async-signal-safe.
+/// For the fork handlers: no fork gets a pipe that is half made.
+void lock_death_pipe();
+void unlock_death_pipe();
+
+/// In a child of fork, with the lock held: closes the parent's write end, else nobody would die. Async-signal-safe.
 void close_death_pipe_after_fork() noexcept;
 
 /** @brief Ties the life of this process to the parent's; ends the process when the parent is dead already.

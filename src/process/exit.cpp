@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/exit.hpp"
 
-#include <signal.h>
-#include <unistd.h>
-
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -38,6 +35,16 @@ std::vector<std::shared_ptr<Child>> attached_children() {
   return children;
 }
 
+/// One child that cannot be ended (it has changed its user) does not keep the others from being waited for.
+template <class Action>
+void attempt(Child& child, Action action) {
+  try {
+    action(child);
+  } catch (const std::exception& error) {
+    warn("cannot end {} at exit: {}", child.name(), error.what());
+  }
+}
+
 }  // namespace
 
 void add_exit_hook(void (*hook)() noexcept) {
@@ -53,8 +60,9 @@ void run_exit_order() noexcept {
   try {
     const auto children = attached_children();
     for (const auto& child : children)
-      if (child->daemon()) child->signal(SIGTERM);
-    for (const auto& child : children) child->wait(Timeout::Clock::time_point::max());
+      if (child->daemon()) attempt(*child, [](Child& daemon) { daemon.end_daemon(); });
+    for (const auto& child : children)
+      attempt(*child, [](Child& any) { any.wait(Timeout::Clock::time_point::max()); });
   } catch (const std::exception& error) {
     warn("cannot wait for the children at exit: {}", error.what());
   }

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 #include "memory/objects.hpp"
 #include "os/error.hpp"
@@ -18,18 +19,21 @@ Launched launch_by_fork(memory::Owner slot, const std::function<void()>& local) 
   os::Fd death_pipe(::fcntl(death_pipe_read_end(), F_DUPFD_CLOEXEC, 0));
   if (!death_pipe) os::throw_errno("cannot duplicate", "the death pipe");
   memory::grant_shares(slot);
-  // What is buffered would be written by both.
-  std::fflush(nullptr);
+  Lifeline line = Lifeline::make();
+  // What is buffered would be written by both. Not of all streams: a thread that reads from one holds its lock, maybe for ever.
+  std::fflush(stdout);
+  std::fflush(stderr);
   const pid_t pid = ::fork();
   if (pid < 0) os::throw_errno("cannot fork", "a process");
   if (pid == 0) {
     reset_after_fork();
+    hold_lifeline(line.release_childs());
     run_worker({.slot = slot,
                 .death_pipe = death_pipe.release(),
                 .local = local ? &local : nullptr,
                 .forked = true});
   }
-  Launched launched = with_pidfd(pid);
+  Launched launched = supervise(pid, std::move(line));
   tell_to_go(slot);
   return launched;
 }

@@ -5,11 +5,12 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include <array>
+#include <algorithm>
 #include <cerrno>
 #include <mutex>
 #include <new>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -19,21 +20,30 @@
 #include "os/error.hpp"
 #include "os/process.hpp"
 #include "os/socket.hpp"
+#include "os/syscalls.hpp"
 #include "process/death_pipe.hpp"
+#include "process/identity.hpp"
 #include "process/launch.hpp"
+#include "process/runtime.hpp"
 #include "process/self_exec.hpp"
 #include "royong/error.hpp"
+#include "royong/init.hpp"
 
 namespace royong::inline v0::detail {
 namespace {
 
+/// How often in a row it may die before it has made a process. More than chance (a user who kills, a lack of memory) would do.
+constexpr int most_deaths = 5;
+
 /// The server of this process, seen from here. Guarded by `mutex`.
 struct Client {
   std::mutex mutex;
-  Launched server;
+  pid_t server = 0;
   os::Fd socket;
+  Identity identity;  ///< whose rights the server has, and so its copies
   std::vector<std::byte> preload;
-  bool degraded = false;  ///< the self-test failed: spawn instead, for good
+  int deaths = 0;         ///< in a row
+  bool degraded = false;  ///< spawn instead, for good
 };
 
 Client& client() {
@@ -42,108 +52,183 @@ Client& client() {
 }
 
 void stop(Client& own) noexcept {
-  if (own.server.pid == 0) return;
+  if (own.server == 0) return;
   own.socket.reset();
   discard(own.server);
-  own.server = {};
+  own.server = 0;
 }
 
 /// Nothing when the server is gone.
-std::optional<std::pair<ForkserverReply, os::Fd>> receive_reply(int socket) {
+std::optional<ForkserverReply> receive_reply(int socket) {
   ForkserverReply reply{};
-  os::Received got;
   try {
-    got = os::receive_message(socket, std::as_writable_bytes(std::span(&reply, 1)));
+    const auto got = os::receive_message(socket, std::as_writable_bytes(std::span(&reply, 1)));
+    if (got.bytes != sizeof(reply)) return std::nullopt;
   } catch (const std::system_error& error) {
     if (error.code().value() == ECONNRESET) return std::nullopt;
-    if (error.code().value() != EMSGSIZE) throw;
-    // The bytes are here, and no room was for the descriptor.
-    return std::pair(reply, os::Fd());
+    throw;
   }
-  if (got.bytes != sizeof(reply)) return std::nullopt;
-  os::Fd pidfd = got.descriptors.empty() ? os::Fd() : std::move(got.descriptors.front());
-  return std::pair(reply, std::move(pidfd));
+  return reply;
 }
 
 /// Asks for a copy. Nothing when the server is gone. @throws std::system_error the server's errno
-std::optional<Launched> request_copy(Client& own, ForkserverRequest request) {
+std::optional<pid_t> request_copy(Client& own, ForkserverRequest request) {
   try {
-    os::send_message(own.socket.get(), std::as_bytes(std::span(&request, 1)), {});
+    os::send_message(own.socket.get(), std::as_bytes(std::span(&request, 1)));
   } catch (const std::system_error&) {
     return std::nullopt;
   }
-  auto reply = receive_reply(own.socket.get());
+  const auto reply = receive_reply(own.socket.get());
   if (!reply) return std::nullopt;
-  auto& [answer, pidfd] = *reply;
-  if (answer.error != 0) os::throw_error(answer.error, "cannot start", "a process");
-  if (!pidfd) {
-    discard({answer.pid, {}});
-    os::throw_error(EMFILE, "cannot receive", "a process descriptor");
-  }
-  return Launched{answer.pid, std::move(pidfd)};
+  if (reply->error != 0) os::throw_error(reply->error, "cannot start", "a process");
+  return reply->pid;
 }
 
-/// What is wrong with the server; nothing when it works. The probe is a child of ours: its exit code is the verdict.
-std::optional<std::string> self_test(Client& own) {
+enum class Verdict { works, died, unusable };
+
+/// The program says it, not each of its processes again.
+void degrade(Client& own, std::string_view why) {
+  own.degraded = true;
+  log(is_worker() ? LogLevel::info : LogLevel::warning,
+      "the forkserver cannot be used here ({}): processes are spawned instead", why);
+}
+
+/// The copy that a server made just before it was killed: it is in the slot, and runs. The kernel noted it there.
+pid_t copy_of_dead_server(memory::Owner slot) {
+  return static_cast<pid_t>(memory::slot(slot).pid.load());
+}
+
+/// A slot for as long as the probe lives.
+class ProbeSlot {
+ public:
+  ProbeSlot() : slot_(memory::reserve_slot()) {}
+  ~ProbeSlot() { memory::cancel_slot(slot_); }
+  ProbeSlot(const ProbeSlot&) = delete;
+  ProbeSlot& operator=(const ProbeSlot&) = delete;
+  memory::Owner get() const noexcept { return slot_; }
+
+ private:
+  memory::Owner slot_;
+};
+
+/// The probe is a child of ours: its exit code is the verdict. @throws std::system_error there is no probe to be had
+Verdict self_test(Client& own) {
   const auto greeting = receive_reply(own.socket.get());
-  if (!greeting) return "it ended at its start";
-  if (greeting->first.error != 0) return "static initialisers have started threads in it";
-  const auto probe = request_copy(own, {});
-  if (!probe) return "it ended in its self-test";
-  int status = 0;
-  while (::waitpid(probe->pid, &status, 0) < 0 && errno == EINTR) {
+  if (!greeting) return Verdict::died;
+  if (greeting->error != 0) {
+    degrade(own, "static initialisers have started threads in it");
+    return Verdict::unusable;
   }
-  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-    return "its copies do not have a sound thread identity";
-  return std::nullopt;
+  const ProbeSlot slot;
+  const auto probe =
+      request_copy(own, {slot.get().bits, static_cast<std::uint64_t>(Readiness::probe)});
+  if (!probe) {
+    if (const pid_t left = copy_of_dead_server(slot.get())) discard(left);
+    return Verdict::died;
+  }
+  int status = 0;
+  os::retry([&] { return ::waitpid(*probe, &status, 0); });
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return Verdict::works;
+  // Killed from outside, it says nothing about the server.
+  if (WIFSIGNALED(status)) return Verdict::died;
+  degrade(own, "its copies do not have a sound thread identity");
+  return Verdict::unusable;
 }
 
-void start(Client& own) {
-  auto [ours, theirs] = os::socket_pair(SOCK_SEQPACKET);
-  memory::Offset preload = 0;
-  if (!own.preload.empty()) {
-    preload = memory::allocate(own.preload.size());
-    std::ranges::copy(own.preload, memory::block(preload).begin());
+bool is_lack_of_resources(const std::system_error& error) {
+  const int code = error.code().value();
+  return code == EAGAIN || code == ENOMEM || code == EMFILE || code == ENFILE;
+}
+
+/// The call that the server runs first, in a block that it reads; given back with the scope.
+class PreloadBlock {
+ public:
+  explicit PreloadBlock(const std::vector<std::byte>& call) {
+    if (call.empty()) return;
+    offset_ = memory::allocate(call.size());
+    std::ranges::copy(call, memory::block(offset_).begin());
   }
-  const pid_t pid = execute_self({.role = Marker::Role::forkserver,
-                                  .arena = memory::arena_fd(),
-                                  .death_pipe = death_pipe_read_end(),
-                                  .socket = theirs.get(),
-                                  .slot = {},
-                                  .preload = preload});
-  theirs.reset();
-  own.server = {pid, {}};
-  own.socket = std::move(ours);
-  std::optional<std::string> defect;
+  ~PreloadBlock() {
+    if (offset_ != 0) memory::free_block(offset_);
+  }
+  PreloadBlock(const PreloadBlock&) = delete;
+  PreloadBlock& operator=(const PreloadBlock&) = delete;
+  memory::Offset offset() const noexcept { return offset_; }
+
+ private:
+  memory::Offset offset_ = 0;
+};
+
+/// @throws std::system_error the system refuses; another time it may not
+Verdict start(Client& own) {
+  if (!has_pidfds()) {
+    degrade(own, "pidfd_open is missing");
+    return Verdict::unusable;
+  }
+  const PreloadBlock preload(own.preload);
+  Marker marker{.role = Marker::Role::forkserver,
+                .arena = memory::arena_fd(),
+                .death_pipe = death_pipe_read_end(),
+                .slot = {},
+                .preload = preload.offset()};
+  own.identity = Identity::current();
+  {
+    // No fork in between: a copy of the server's end elsewhere would hide the server's death.
+    const std::lock_guard no_fork(runtime().mutex);
+    auto [ours, theirs] = os::socket_pair(SOCK_SEQPACKET);
+    marker.socket = theirs.get();
+    own.server = execute_self(marker);
+    own.socket = std::move(ours);
+  }
+  Verdict verdict = Verdict::died;
   try {
-    defect = self_test(own);
+    verdict = self_test(own);
   } catch (const std::system_error& error) {
-    defect = error.what();
-  }
-  if (preload != 0) memory::free_block(preload);
-  if (defect) {
     stop(own);
-    own.degraded = true;
-    warn("the forkserver cannot be used here ({}): processes are spawned instead", *defect);
+    if (is_lack_of_resources(error)) throw;
+    degrade(own, error.what());
+    return Verdict::unusable;
+  } catch (...) {
+    stop(own);
+    throw;
   }
+  if (verdict != Verdict::works) stop(own);
+  return verdict;
+}
+
+/// Nothing when there is no server to be had.
+std::optional<pid_t> copy(Client& own, ForkserverRequest request) {
+  // A killed server is replaced.
+  for (; own.deaths < most_deaths && !own.degraded; ++own.deaths) {
+    if (own.server != 0 && own.identity != Identity::current()) stop(own);
+    if (own.server == 0 && start(own) != Verdict::works) continue;
+    auto made = request_copy(own, request);
+    if (!made) {
+      stop(own);
+      if (const pid_t pid = copy_of_dead_server({request.slot})) made = pid;
+    }
+    if (made) {
+      own.deaths = 0;
+      return made;
+    }
+  }
+  if (!own.degraded) degrade(own, "it died again and again");
+  return std::nullopt;
 }
 
 }  // namespace
 
 Launched launch_by_forkserver(memory::Owner slot, Readiness readiness) {
   auto& own = client();
-  const std::lock_guard lock(own.mutex);
-  // A killed server is replaced; one that dies at every request is not asked a third time.
-  for (int attempt = 0; attempt < 2 && !own.degraded; ++attempt) {
-    if (own.server.pid == 0) start(own);
-    if (own.degraded) break;
-    if (auto copy = request_copy(own, {slot.bits, static_cast<std::uint64_t>(readiness)}))
-      return std::move(*copy);
-    stop(own);
-  }
-  if (!own.degraded) {
-    own.degraded = true;
-    warn("the forkserver died twice: processes are spawned instead");
+  {
+    const std::lock_guard lock(own.mutex);
+    // It always waits: one that had ended already, where SIGCHLD is ignored, would leave no descriptor to be had.
+    const ForkserverRequest request{slot.bits, static_cast<std::uint64_t>(Readiness::when_told)};
+    if (const auto pid = copy(own, request)) {
+      Launched launched = supervise(*pid);
+      if (readiness == Readiness::now) tell_to_go(slot);
+      return launched;
+    }
   }
   if (readiness == Readiness::when_told) throw ProcessError("spare processes need the forkserver");
   return launch_by_spawn(slot);
@@ -159,13 +244,13 @@ void forget_forkserver() noexcept {
   auto& own = client();
   new (&own.mutex) std::mutex;  // a thread that does not exist here may have held it
   own.socket.reset();
-  own.server = {};
+  own.server = 0;
 }
 
 void set_forkserver_preload(std::vector<std::byte> call) {
   auto& own = client();
   const std::lock_guard lock(own.mutex);
-  if (own.server.pid != 0)
+  if (own.server != 0)
     throw UsageError(
         "set_forkserver_preload: the forkserver runs already; call it before the first process "
         "starts");

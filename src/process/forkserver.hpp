@@ -2,7 +2,7 @@
 /** @file
  *  @brief The forkserver: this program started afresh, single-threaded, that clones itself on request.
  *
- *  Protocol, over a socket that keeps message boundaries: one `Request`, one `Reply` with the pidfd. One request at a time.
+ *  Protocol, over a socket that keeps message boundaries: one `Request`, one `Reply`. One request at a time.
  *  The workers are siblings of the server: direct children of the process that asked, so pidfd, exit code and wait work as for
  *  any child. CLONE_PARENT reaches one level up only, so each process that wants workers has a server of its own.
  */
@@ -17,12 +17,12 @@
 namespace royong::inline v0::detail {
 
 struct ForkserverRequest {
-  std::uint64_t slot;       ///< bits of the slot to become; 0: a probe that checks itself and ends
+  std::uint64_t slot;       ///< bits of the slot to become
   std::uint64_t readiness;  ///< Readiness
 };
 
 struct ForkserverReply {
-  std::int32_t error;  ///< errno; 0 when `pid` runs and its pidfd comes along
+  std::int32_t error;  ///< errno; 0 when there is a new process
   std::int32_t pid;    ///< of the new process; 0 in the greeting
 };
 

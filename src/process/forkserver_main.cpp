@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <signal.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -17,6 +16,7 @@
 #include "process/death_pipe.hpp"
 #include "process/forkserver.hpp"
 #include "process/runtime.hpp"
+#include "process/signals.hpp"
 #include "process/worker.hpp"
 #include "royong/detail/call.hpp"
 
@@ -37,46 +37,68 @@ void run_preload(memory::Offset block) {
     run_call(reader, nothing);
   } catch (const std::exception& error) {
     warn("the forkserver's preload failed: {}", error.what());
+  } catch (...) {
+    warn("the forkserver's preload failed: an exception of an unknown type");
   }
   // What the preload printed must not be printed again by every copy.
   std::fflush(nullptr);
 }
 
-void reply(int socket, ForkserverReply answer, int pidfd) {
-  const std::span<const int> descriptors(&pidfd, pidfd >= 0 ? 1 : 0);
-  os::send_message(socket, std::as_bytes(std::span(&answer, 1)), descriptors);
+/// @return false: the parent closed its end, or is gone
+bool receive(int socket, ForkserverRequest& request) {
+  try {
+    const auto got = os::receive_message(socket, std::as_writable_bytes(std::span(&request, 1)));
+    return got.bytes == sizeof(request);
+  } catch (const std::system_error& error) {
+    if (error.code().value() == ECONNRESET) return false;
+    throw;
+  }
+}
+
+void reply(int socket, ForkserverReply answer) {
+  try {
+    os::send_message(socket, std::as_bytes(std::span(&answer, 1)));
+  } catch (const std::system_error&) {
+    ::_exit(0);  // nobody listens any more
+  }
+}
+
+/// Where the kernel notes the copy: in its slot, which the owner of this server can read after our death.
+std::uint32_t& note_of(memory::Owner slot) {
+  auto& pid = memory::slot(slot).pid;
+  // So that the page is there to be written: the kernel does not repeat a note that fails.
+  pid.store(0);
+  static_assert(sizeof(pid) == sizeof(std::uint32_t));
+  return reinterpret_cast<std::uint32_t&>(pid);
 }
 
 }  // namespace
 
 void run_forkserver(const Marker& marker) {
-  ::signal(SIGINT, SIG_IGN);
+  // Not ignored: an interrupt that reaches a copy at its birth must wait for it, not be lost.
+  block_interrupts();
   const os::Fd socket(marker.socket);
   const int death_pipe = marker.death_pipe;
   // The workers need the parent's read end too: this process arms a copy.
   arm_death_pipe(os::duplicate(death_pipe).release());
   const bool usable = is_single_threaded();
   if (usable) run_preload(marker.preload);
-  reply(socket.get(), {usable && is_single_threaded() ? 0 : EBUSY, 0}, -1);
+  reply(socket.get(), {usable && is_single_threaded() ? 0 : EBUSY, 0});
 
   for (;;) {
     ForkserverRequest request{};
-    const auto got =
-        os::receive_message(socket.get(), std::as_writable_bytes(std::span(&request, 1)));
-    if (got.bytes != sizeof(request)) ::_exit(0);  // the parent closed its end, or is gone
+    if (!receive(socket.get(), request)) ::_exit(0);
     try {
-      const Sibling sibling = clone_sibling();
-      if (sibling.pid == 0) {
-        if (request.slot == 0) ::_exit(is_thread_identity_sound() ? 0 : 1);
+      const pid_t sibling = clone_sibling(note_of({request.slot}));
+      if (sibling == 0) {
+        const auto readiness = static_cast<Readiness>(request.readiness);
+        if (readiness == Readiness::probe) ::_exit(is_thread_identity_sound() ? 0 : 1);
         ::close(socket.get());
-        run_worker({.slot = {request.slot},
-                    .death_pipe = death_pipe,
-                    .readiness = static_cast<Readiness>(request.readiness)});
+        run_worker({.slot = {request.slot}, .death_pipe = death_pipe, .readiness = readiness});
       }
-      const os::Fd pidfd(sibling.pidfd);
-      reply(socket.get(), {0, sibling.pid}, pidfd.get());
+      reply(socket.get(), {0, sibling});
     } catch (const std::system_error& error) {
-      reply(socket.get(), {error.code().value(), 0}, -1);
+      reply(socket.get(), {error.code().value(), 0});
     }
   }
 }

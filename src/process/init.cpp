@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
-#include <optional>
 
 #include "logging/log.hpp"
 #include "memory/arena.hpp"
@@ -17,6 +16,7 @@
 #include "os/limits.hpp"
 #include "process/exit.hpp"
 #include "process/forkserver.hpp"
+#include "process/lifeline.hpp"
 #include "process/runtime.hpp"
 #include "process/service.hpp"
 #include "process/startup.hpp"
@@ -51,6 +51,7 @@ void raise_descriptor_limit() {
     runtime().role = Role::forkserver;
     run_forkserver(marker);
   }
+  hold_lifeline(marker.socket);
   run_worker({.slot = marker.slot, .death_pipe = marker.death_pipe});
 }
 
@@ -70,23 +71,26 @@ void init(int argc, char** argv) {
   using namespace detail;
   if (runtime().role.load() != Role::uninitialised)
     throw UsageError("royong::init was called before: it is the first line of main, once");
+  if (argc < 0 || (argc > 0 && argv == nullptr))
+    throw UsageError("royong::init takes the argc and argv of main");
   std::vector<std::string> arguments(argv, argv + argc);
-  std::optional<Marker> marker;
-  if (argc >= 2) marker = decode_marker(arguments[1]);
-  if (!marker) {
+  if (arguments.size() < 2 || !is_marker(arguments[1])) {
     set_up(std::move(arguments));
     become_main();
     return;
   }
   // Nobody could catch what is thrown here: main has not begun in this process as far as the user is concerned.
   try {
+    const Marker marker = decode_marker(arguments[1]).value();
     arguments.erase(arguments.begin() + 1);
     set_up(std::move(arguments));
-    become_member(*marker);
+    become_member(marker);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "royong: cannot start a worker: %s\n", error.what());
-    std::exit(1);
+  } catch (...) {
+    std::fprintf(stderr, "royong: cannot start a worker: an exception of an unknown type\n");
   }
+  std::exit(1);
 }
 
 bool is_worker() noexcept {

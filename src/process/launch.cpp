@@ -4,11 +4,9 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include <cerrno>
-#include <system_error>
-
 #include "os/futex.hpp"
 #include "os/process.hpp"
+#include "os/syscalls.hpp"
 
 namespace royong::inline v0::detail {
 
@@ -23,18 +21,23 @@ void wait_until_told(memory::Owner self) noexcept {
   while (go.load(std::memory_order_acquire) == 0) os::futex_wait(go, 0, os::Deadline::max());
 }
 
-void discard(const Launched& child) noexcept {
-  // Not reaped yet, so the number is still this child's.
-  ::kill(child.pid, SIGKILL);
-  while (::waitpid(child.pid, nullptr, 0) < 0 && errno == EINTR) {
-  }
+void discard(pid_t child) noexcept {
+  // Where another part of the program has reaped it (SIGCHLD ignored, a wait for any child), the number may be a stranger's.
+  siginfo_t info{};
+  const auto is_ours = os::retry([&] {
+    return ::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOHANG | WNOWAIT);
+  });
+  if (is_ours != 0) return;
+  ::kill(child, SIGKILL);
+  os::retry([&] { return ::waitpid(child, nullptr, 0); });
 }
 
-Launched with_pidfd(pid_t child) {
+Launched supervise(pid_t child, Lifeline line) {
+  if (line) return {child, line.release(), false};
   try {
-    return {child, os::pidfd_open(child)};
+    return {child, os::pidfd_open(child), true};
   } catch (...) {
-    discard({child, {}});
+    discard(child);
     throw;
   }
 }

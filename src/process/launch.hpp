@@ -11,27 +11,34 @@
 
 #include "memory/slots.hpp"
 #include "os/fd.hpp"
+#include "process/lifeline.hpp"
 
 namespace royong::inline v0::detail {
 
 struct Launched {
   pid_t pid = 0;
-  os::Fd pidfd;
+  os::Fd end;             ///< readable when the process has ended
+  bool is_pidfd = false;  ///< else `end` is our half of a lifeline
+
+  /// For the system calls that take one; -1 for none.
+  int pidfd() const noexcept { return is_pidfd ? end.get() : -1; }
 };
 
 /// When the new process runs what its start-up message says: at once, or when it is told to.
-enum class Readiness : std::uint32_t { now, when_told };
+/// A probe runs nothing: it looks at itself, tells by its exit code, and does not claim its slot.
+enum class Readiness : std::uint32_t { now, when_told, probe };
 
 /// The parent's word, when the start-up message is in place and the child is under supervision.
 void tell_to_go(memory::Owner slot) noexcept;
 /// The child's part: sleeps until it is told.
 void wait_until_told(memory::Owner self) noexcept;
 
-/// A child of ours with its pidfd; kills and reaps the child when there is no descriptor to be had. @throws std::system_error
-Launched with_pidfd(pid_t child);
+/// A child of ours with the descriptor that tells its end; kills and reaps the child when there is none to be had.
+/// @throws std::system_error
+Launched supervise(pid_t child, Lifeline line = {});
 
-/// Kills a child that could not be taken under supervision, and reaps it.
-void discard(const Launched& child) noexcept;
+/// Kills a child of ours and reaps it.
+void discard(pid_t child) noexcept;
 
 /// The program started afresh. @throws std::system_error nothing is left of the attempt
 Launched launch_by_spawn(memory::Owner slot);

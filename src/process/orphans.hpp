@@ -15,6 +15,15 @@ namespace royong::inline v0::detail {
  */
 void adopt_orphans_of(memory::Owner dead);
 
+/// The service thread's part: frees the slots of those that no descriptor could be had of (EMFILE, no pidfd_open).
+/// @return whether some are left, to be looked at again soon
+bool look_after_orphans();
+
+/// For the fork handlers, and in a fork: they are the parent's.
+void lock_orphans();
+void unlock_orphans();
+void forget_orphans() noexcept;
+
 /// The service thread's part: an adopted process with this number has ended. @return whether there was one
 bool finish_orphan(std::uint64_t number);
 

@@ -23,6 +23,18 @@ struct Process::Impl {
   bool closed = false;
   pid_t maker;
 
+  ~Impl() {
+    if (!child || maker != ::getpid() || child->detached()) return;
+    try {
+      if (child->daemon()) child->end_daemon();
+      child->wait(Timeout::Clock::time_point::max());
+    } catch (const std::exception& error) {
+      detail::warn("cannot wait for {}: {}", plan.options.name, error.what());
+    }
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
   /// @throws UsageError closed, or another process
   void require_usable() const {
     if (closed) throw UsageError("the process object is closed");
@@ -60,39 +72,37 @@ Process::Process(detail::ProcessPlan plan) : impl_(std::make_unique<Impl>(std::m
 
 Process::Process(Process&& other) noexcept = default;
 
+// What was here ends as in the destructor; of an assignment to itself nothing does.
 Process& Process::operator=(Process&& other) noexcept {
-  std::swap(impl_, other.impl_);
+  if (this != &other) impl_ = std::move(other.impl_);
   return *this;
 }
 
-Process::~Process() {
-  if (!impl_ || !impl_->child || impl_->maker != ::getpid()) return;
-  try {
-    if (impl_->child->detached()) return;
-    if (impl_->child->daemon()) impl_->child->signal(SIGTERM);
-    impl_->child->wait(Timeout::Clock::time_point::max());
-  } catch (const std::exception& error) {
-    detail::warn("cannot wait for {}: {}", name(), error.what());
-  }
+Process::~Process() = default;
+
+Process::Impl& Process::impl() const {
+  if (!impl_) throw UsageError("the process object was moved from");
+  return *impl_;
 }
 
 void Process::start() {
-  impl_->require_usable();
-  if (impl_->child) throw UsageError("cannot start a process twice");
+  Impl& own = impl();
+  own.require_usable();
+  if (own.child) throw UsageError("cannot start a process twice");
   detail::require_member();
-  if (impl_->plan.call.empty() && !impl_->plan.local)
+  if (own.plan.call.empty() && !own.plan.local)
     throw UsageError("this process object was made before royong::init: make it after");
   // A failed start may be repeated: the plan stays until the child exists.
-  impl_->child = detail::start_child(impl_->plan);
-  impl_->plan.call = {};
-  impl_->plan.kept = {};
-  impl_->plan.local = {};
+  own.child = detail::start_child(own.plan);
+  own.plan.call = {};
+  own.plan.kept = {};
+  own.plan.local = {};
 }
 
-bool Process::join(Timeout timeout) { return impl_->started("join").wait(timeout.deadline()); }
+bool Process::join(Timeout timeout) { return impl().started("join").wait(timeout.deadline()); }
 
 bool Process::is_alive() const {
-  impl_->require_usable();
+  impl().require_usable();
   return impl_->child && impl_->child->is_alive();
 }
 
@@ -101,12 +111,12 @@ std::optional<int> Process::exitcode() const {
   return std::nullopt;
 }
 
-void Process::interrupt() { impl_->started("interrupt").signal(SIGINT); }
-void Process::terminate() { impl_->started("terminate").signal(SIGTERM); }
-void Process::kill() { impl_->started("kill").signal(SIGKILL); }
+void Process::interrupt() { impl().started("interrupt").signal(SIGINT); }
+void Process::terminate() { impl().started("terminate").signal(SIGTERM); }
+void Process::kill() { impl().started("kill").signal(SIGKILL); }
 
 void Process::close() {
-  if (impl_->closed) return;
+  if (impl().closed) return;
   impl_->require_usable();
   if (is_alive())
     throw UsageError("cannot close a process that still runs: join or terminate it first");
@@ -114,31 +124,34 @@ void Process::close() {
   impl_->closed = true;
 }
 
-const std::string& Process::name() const noexcept { return impl_->plan.options.name; }
+const std::string& Process::name() const noexcept {
+  static const std::string& moved_from = *new std::string;
+  return impl_ ? impl_->plan.options.name : moved_from;
+}
 
 void Process::set_name(std::string name) {
-  impl_->require_usable();
+  impl().require_usable();
   if (impl_->child) throw UsageError("cannot rename a process after its start");
   impl_->plan.options.name = std::move(name);
 }
 
 bool Process::daemon() const {
-  impl_->require_usable();
+  impl().require_usable();
   return *impl_->plan.options.daemon;
 }
 
 void Process::set_daemon(bool daemon) {
-  impl_->require_usable();
+  impl().require_usable();
   if (impl_->child) throw UsageError("cannot make a process a daemon after its start");
   impl_->plan.options.daemon = daemon;
 }
 
 std::optional<pid_t> Process::pid() const {
-  impl_->require_usable();
+  impl().require_usable();
   if (!impl_->child) return std::nullopt;
   return impl_->child->pid();
 }
 
-int Process::sentinel() const { return impl_->started("watch").sentinel(); }
+int Process::sentinel() const { return impl().started("watch").sentinel(); }
 
 }  // namespace royong::inline v0

@@ -7,6 +7,8 @@
 #include "os/error.hpp"
 #include "process/death_pipe.hpp"
 #include "process/forkserver.hpp"
+#include "process/lifeline.hpp"
+#include "process/orphans.hpp"
 #include "process/service.hpp"
 #include "process/spares.hpp"
 #include "royong/error.hpp"
@@ -14,14 +16,34 @@
 namespace royong::inline v0::detail {
 namespace {
 
-void before_fork() { runtime().mutex.lock(); }
-void after_fork_in_parent() { runtime().mutex.unlock(); }
+// What a child must find whole is locked across a fork, in the order in which it is locked elsewhere. The forkserver's
+// mutex is not: it may be held for as long as a preload takes. Its client begins anew in a child instead.
+void before_fork() {
+  lock_spares();
+  lock_service();
+  lock_orphans();
+  runtime().mutex.lock();
+  lock_lifelines();
+  lock_death_pipe();
+}
+
+void unlock_all() {
+  unlock_death_pipe();
+  unlock_lifelines();
+  runtime().mutex.unlock();
+  unlock_orphans();
+  unlock_service();
+  unlock_spares();
+}
+
+void after_fork_in_parent() { unlock_all(); }
 
 // Runs in the children of the user's forks and of ours; ours then become members (see fork.cpp).
 void after_fork_in_child() {
   auto& own = runtime();
-  own.mutex.unlock();
   close_death_pipe_after_fork();
+  close_lifelines_after_fork();
+  unlock_all();
   if (own.role.load() != Role::uninitialised) own.role = Role::outsider;
 }
 
@@ -62,6 +84,7 @@ void reset_after_fork() noexcept {
   for (auto& [number, child] : own.children) child->abandon();
   own.children.clear();
   own.process_names = 0;
+  forget_orphans();
   forget_spares();
   forget_forkserver();
   forget_service();

@@ -5,11 +5,10 @@
 #include <signal.h>
 
 #include <array>
-#include <cerrno>
+#include <chrono>
 #include <exception>
 #include <future>
 #include <mutex>
-#include <new>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -30,6 +29,9 @@ struct Service {
   bool running = false;
 };
 
+/// Between two looks at orphans that no descriptor tells of.
+constexpr std::chrono::milliseconds orphan_pause{20};
+
 constexpr std::uint64_t doorbell_number = 0;  // children are numbered from 1
 
 Service& service() {
@@ -44,7 +46,6 @@ void finish(std::uint64_t number) {
     auto& own = runtime();
     const std::lock_guard lock(own.mutex);
     const auto found = own.children.find(number);
-    if (found == own.children.end()) return;  // a joiner was here first
     if (found == own.children.end()) return;  // a joiner was here first
     child = found->second;
   }
@@ -65,7 +66,9 @@ void run_work() {
 [[noreturn]] void serve(os::Epoll& epoll) {
   std::array<epoll_event, 64> events{};
   for (;;) {
-    for (const epoll_event& event : epoll.wait(events, os::Deadline::max())) {
+    const auto deadline =
+        look_after_orphans() ? os::Deadline::clock::now() + orphan_pause : os::Deadline::max();
+    for (const epoll_event& event : epoll.wait(events, deadline)) {
       // Every death must be dealt with: one that fails is reported and does not stop the next.
       try {
         if (event.data.u64 == doorbell_number) {
@@ -135,8 +138,10 @@ void run_in_service(void (*work)()) {
   own.doorbell->signal();
 }
 
+void lock_service() { service().mutex.lock(); }
+void unlock_service() { service().mutex.unlock(); }
+
 void forget_service() noexcept {
-  new (&service().mutex) std::mutex;  // a thread that does not exist here may have held it
   service().running = false;
   service().epoll.reset();
   service().doorbell.reset();

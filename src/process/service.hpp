@@ -26,6 +26,10 @@ void unwatch_child(int pidfd) noexcept;
 /// Runs `work` on the service thread, soon. It must not throw.
 void run_in_service(void (*work)());
 
+/// For the fork handlers.
+void lock_service();
+void unlock_service();
+
 /// In a fork: this process has no service thread.
 void forget_service() noexcept;
 

@@ -23,9 +23,20 @@ void on_interrupt(int number, siginfo_t* info, void*) {
   ::raise(number);
 }
 
+void change_mask(int how) noexcept {
+  sigset_t interrupt;
+  ::sigemptyset(&interrupt);
+  ::sigaddset(&interrupt, SIGINT);
+  ::pthread_sigmask(how, &interrupt, nullptr);
+}
+
 }  // namespace
 
+void block_interrupts() noexcept { change_mask(SIG_BLOCK); }
+void allow_interrupts() noexcept { change_mask(SIG_UNBLOCK); }
+
 void install_worker_signals() {
+  interrupted_by_terminal = false;  // a fork of a worker begins anew
   struct sigaction action{};
   action.sa_sigaction = on_interrupt;
   action.sa_flags = SA_SIGINFO | SA_RESTART;

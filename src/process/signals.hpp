@@ -14,4 +14,9 @@ namespace royong::inline v0::detail {
  */
 void install_worker_signals();
 
+/// SIGINT waits until it is allowed; children inherit that.
+void block_interrupts() noexcept;
+/// What has waited is handled now.
+void allow_interrupts() noexcept;
+
 }  // namespace royong::inline v0::detail

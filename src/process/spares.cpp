@@ -6,7 +6,6 @@
 #include <array>
 #include <exception>
 #include <mutex>
-#include <new>
 #include <utility>
 #include <vector>
 
@@ -33,19 +32,22 @@ Spares& spares() {
 }
 
 bool has_ended(const Spare& spare) {
-  std::array<pollfd, 1> end{pollfd{spare.process.pidfd.get(), POLLIN, 0}};
+  std::array<pollfd, 1> end{pollfd{spare.process.end.get(), POLLIN, 0}};
   return os::poll(end, Timeout::Clock::time_point::min()) != 0;
 }
 
 void end(Spare spare) noexcept {
-  discard(spare.process);
+  // Told to go without a message it ends by itself: one made before this process changed its user cannot be killed.
+  tell_to_go(spare.slot);
+  discard(spare.process.pid);
   memory::sweep(spare.slot);
 }
 
 Spare make() {
   const memory::Owner slot = memory::reserve_slot();
   try {
-    return {slot, launch_by_forkserver(slot, Readiness::when_told)};
+    const Identity identity = Identity::current();
+    return {slot, launch_by_forkserver(slot, Readiness::when_told), identity};
   } catch (...) {
     memory::sweep(slot);
     throw;
@@ -96,7 +98,7 @@ std::optional<Spare> take_spare() {
   while (!own.ready.empty() && !taken) {
     Spare spare = std::move(own.ready.back());
     own.ready.pop_back();
-    if (has_ended(spare)) {
+    if (has_ended(spare) || spare.identity != Identity::current()) {
       end(std::move(spare));
     } else {
       taken = std::move(spare);
@@ -117,9 +119,11 @@ void stop_spares() noexcept {
   for (auto& spare : rest) end(std::move(spare));
 }
 
+void lock_spares() { spares().mutex.lock(); }
+void unlock_spares() { spares().mutex.unlock(); }
+
 void forget_spares() noexcept {
   auto& own = spares();
-  new (&own.mutex) std::mutex;  // a thread that does not exist here may have held it
   own.ready.clear();
   own.wanted = 0;
   own.refilling = false;

@@ -10,6 +10,7 @@
 #include <optional>  // for std::optional
 
 #include "memory/slots.hpp"
+#include "process/identity.hpp"
 #include "process/launch.hpp"
 
 namespace royong::inline v0::detail {
@@ -17,6 +18,7 @@ namespace royong::inline v0::detail {
 struct Spare {
   memory::Owner slot;
   Launched process;
+  Identity identity;  ///< it has these rights
 };
 
 /// A living spare, now the caller's; nothing when there is none.
@@ -24,6 +26,10 @@ std::optional<Spare> take_spare();
 
 /// Ends all spares and makes no more.
 void stop_spares() noexcept;
+
+/// For the fork handlers.
+void lock_spares();
+void unlock_spares();
 
 /// In a fork: the spares are the parent's.
 void forget_spares() noexcept;

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "memory/arena.hpp"
@@ -26,10 +27,13 @@ pid_t execute_self(const Marker& marker) {
 }
 
 Launched launch_by_spawn(memory::Owner slot) {
-  Launched launched = with_pidfd(execute_self({.role = Marker::Role::worker,
-                                               .arena = memory::arena_fd(),
-                                               .death_pipe = death_pipe_read_end(),
-                                               .slot = slot}));
+  Lifeline line = Lifeline::make();
+  const pid_t pid = execute_self({.role = Marker::Role::worker,
+                                  .arena = memory::arena_fd(),
+                                  .death_pipe = death_pipe_read_end(),
+                                  .socket = line.childs(),
+                                  .slot = slot});
+  Launched launched = supervise(pid, std::move(line));
   tell_to_go(slot);
   return launched;
 }

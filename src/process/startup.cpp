@@ -16,7 +16,6 @@ namespace royong::inline v0::detail {
 namespace {
 
 constexpr std::uint32_t startup_magic = 0x30595253;  // "SRY0"
-constexpr std::string_view marker_begin = "--royong-";
 constexpr std::string_view worker_begin = "--royong-worker=";
 constexpr std::string_view forkserver_begin = "--royong-forkserver=";
 
@@ -63,6 +62,10 @@ std::string encode_marker(const Marker& marker) {
   return {text.data(), static_cast<std::size_t>(length)};
 }
 
+bool is_marker(std::string_view argument) noexcept {
+  return argument.starts_with(worker_begin) || argument.starts_with(forkserver_begin);
+}
+
 std::optional<Marker> decode_marker(std::string_view argument) {
   Marker marker;
   if (argument.starts_with(worker_begin)) {
@@ -106,7 +109,7 @@ bool has_marker() noexcept {
   ::close(file);
   const std::string_view all(text.data(), length);
   const auto first_end = all.find('\0');
-  return first_end != all.npos && all.substr(first_end + 1).starts_with(marker_begin);
+  return first_end != all.npos && is_marker(all.substr(first_end + 1));
 }
 
 }  // namespace royong::inline v0::detail

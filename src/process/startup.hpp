@@ -25,6 +25,7 @@ struct StartupMessage {
   std::string parent_name;
   std::int32_t log_level = 0;
   StartMethod start_method = StartMethod::forkserver;  ///< the family's default
+  std::string directory;                               ///< to work in; empty: where it is
   ResourceLimits limits;
   std::vector<std::byte> call;  ///< what write_call wrote
 };
@@ -39,14 +40,17 @@ StartupMessage decode_startup(std::span<const std::byte> bytes);
 struct Marker {
   enum class Role { worker, forkserver };
   Role role = Role::worker;
-  int arena = -1;             ///< descriptor of the arena
-  int death_pipe = -1;        ///< descriptor of the parent's read end
-  int socket = -1;            ///< forkserver: where requests come from
-  memory::Owner slot{};       ///< worker: its slot. Forkserver: nobody
+  int arena = -1;        ///< descriptor of the arena
+  int death_pipe = -1;   ///< descriptor of the parent's read end
+  int socket = -1;       ///< forkserver: where requests come from. Worker: its lifeline, if any
+  memory::Owner slot{};  ///< worker: its slot. Forkserver: nobody
   std::uint64_t preload = 0;  ///< forkserver: block with the call to run first, 0 for none
 };
 
 std::string encode_marker(const Marker& marker);
+
+/// Whether `argument` begins like a marker: then it must be one.
+bool is_marker(std::string_view argument) noexcept;
 
 /// The marker in `argument`; nothing when it is an ordinary argument. @throws TransferError it begins like a marker and is none
 std::optional<Marker> decode_marker(std::string_view argument);

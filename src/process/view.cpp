@@ -4,7 +4,11 @@
 #include <unistd.h>
 
 #include <array>
+#include <chrono>
 #include <mutex>
+#include <optional>
+#include <system_error>
+#include <thread>
 #include <utility>
 #include <variant>
 
@@ -12,6 +16,7 @@
 #include "os/poll.hpp"
 #include "os/process.hpp"
 #include "process/child.hpp"
+#include "process/lifeline.hpp"
 #include "process/runtime.hpp"
 #include "royong/error.hpp"
 #include "royong/process.hpp"
@@ -31,19 +36,48 @@ class Relative {
 
   bool is_alive() const noexcept { return memory::is_alive(slot_); }
 
-  int descriptor() {
+  /// Nothing when it has ended. @throws std::system_error
+  std::optional<int> descriptor() {
     const std::lock_guard lock(mutex_);
-    if (!pidfd_) pidfd_ = os::pidfd_open(pid_);
+    if (pidfd_) return pidfd_.get();
+    os::Fd opened;
+    try {
+      opened = os::pidfd_open(pid_);
+    } catch (const std::system_error&) {
+      if (is_alive()) throw;
+    }
     // Alive now: so the number was its own when the descriptor was opened.
-    if (!is_alive()) throw UsageError("the process has ended");
+    if (!is_alive()) return std::nullopt;
+    pidfd_ = std::move(opened);
     return pidfd_.get();
   }
 
   void send(int signal) {
-    if (is_alive()) os::send_signal(descriptor(), pid_, signal);
+    if (!is_alive()) return;
+    const auto target = detail::has_pidfds() ? descriptor() : -1;
+    if (target) os::send_signal(*target, pid_, signal);
+  }
+
+  bool wait(os::Deadline deadline) {
+    if (!is_alive()) return true;
+    if (!detail::has_pidfds()) return look_until(deadline);
+    const auto watched = descriptor();
+    if (!watched) return true;
+    std::array<pollfd, 1> end{pollfd{*watched, POLLIN, 0}};
+    return os::poll(end, deadline) > 0;
   }
 
  private:
+  /// Where no descriptor tells the end, the slot does.
+  bool look_until(os::Deadline deadline) const {
+    constexpr std::chrono::milliseconds pause{10};
+    while (is_alive()) {
+      if (os::Deadline::clock::now() >= deadline) return false;
+      std::this_thread::sleep_for(pause);
+    }
+    return true;
+  }
+
   memory::Owner slot_;
   pid_t pid_;
   std::mutex mutex_;
@@ -95,11 +129,7 @@ bool ProcessView::join(Timeout timeout) const {
   return state_->visit(
       [](Myself) -> bool { throw UsageError("a process cannot join itself"); },
       [&](const std::shared_ptr<Child>& child) { return child->wait(timeout.deadline()); },
-      [&](Relative& relative) {
-        if (!relative.is_alive()) return true;
-        std::array<pollfd, 1> end{pollfd{relative.descriptor(), POLLIN, 0}};
-        return os::poll(end, timeout.deadline()) > 0;
-      });
+      [&](Relative& relative) { return relative.wait(timeout.deadline()); });
 }
 
 void ProcessView::terminate() const { ViewAccess::send(*this, SIGTERM); }
@@ -108,7 +138,10 @@ void ProcessView::kill() const { ViewAccess::send(*this, SIGKILL); }
 int ProcessView::sentinel() const {
   return state_->visit([](Myself) -> int { throw UsageError("a process cannot wait for itself"); },
                        [](const std::shared_ptr<Child>& child) { return child->sentinel(); },
-                       [](Relative& relative) { return relative.descriptor(); });
+                       [](Relative& relative) {
+                         if (const auto descriptor = relative.descriptor()) return *descriptor;
+                         throw UsageError("the process has ended");
+                       });
 }
 
 ProcessView current_process() {

@@ -34,6 +34,7 @@ void replace_stdin() {
 
 StartupMessage take_startup(memory::Owner slot) {
   const memory::Offset block = memory::slot(slot).startup.exchange(0);
+  if (block == 0) ::_exit(0);  // a spare process that is not wanted any more
   StartupMessage message = decode_startup(memory::block(block));
   memory::free_block(block);
   return message;
@@ -79,6 +80,9 @@ StartupMessage become(const WorkerStart& start) {
   introduce(message, start.slot);
   replace_stdin();
   install_worker_signals();
+  if (!start.forked) allow_interrupts();  // a fork has its parent's mask, as ever
+  if (!message.directory.empty() && ::chdir(message.directory.c_str()) != 0)
+    os::report_errno("cannot change to", message.directory);
   apply_limits(message.limits);
   return message;
 }

@@ -2,12 +2,18 @@
 // Whole programs: what must hold before init, at the limits of the system, and on a terminal.
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <filesystem>
+#include <ostream>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "support/matchers.hpp"
 #include "support/pty.hpp"
 #include "support/subprocess.hpp"
+#include "support/temp_dir.hpp"
 
 namespace royong_test {
 namespace {
@@ -50,7 +56,141 @@ TEST_P(AtTheLimit, of_descriptors_nothing_half_started_is_left) {
   EXPECT_THAT(end.output, HasSubstr("\nconsistent, again 7\n"));
 }
 
+TEST_P(AtTheLimit, of_descriptors_wherever_it_lies_there_is_work_or_a_clear_error) {
+  for (rlim_t limit = 4; limit <= 24; ++limit) {
+    Command command{{program("start_many"), GetParam(), "4"}};
+    command.limits = {{RLIMIT_NOFILE, limit}};
+    const Finished end = run(command);
+    // 3: init was refused, or not even one process could be started once there was room.
+    EXPECT_THAT(end.exit_code, testing::AnyOf(0, 3, 127)) << limit << "\n"
+                                                          << end.output << end.error;
+    const char* const said = end.exit_code == 0   ? "\nconsistent, again 7\n"
+                             : end.exit_code == 3 ? "refused: cannot"
+                                                  : "";  // not even the loader could open its files
+    EXPECT_THAT(end.output, HasSubstr(said)) << limit << "\n" << end.error;
+  }
+}
+
+TEST_P(AtTheLimit, of_processes_nothing_half_started_is_left) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs a user of its own";
+  Command command{{program("start_many"), GetParam(), "40", "nobody"}};
+  command.limits = {{RLIMIT_NPROC, 12}};
+  const Finished end = run(command);
+  EXPECT_EQ(end.exit_code, 0) << end.output << end.error;
+  EXPECT_THAT(end.output, HasSubstr("refused: cannot"));
+  EXPECT_THAT(end.output, HasSubstr("temporarily unavailable"));
+  EXPECT_THAT(end.output, HasSubstr("\nconsistent, again 7\n"));
+}
+
+TEST_P(AtTheLimit, of_the_arena_nothing_half_started_is_left) {
+  Command command{{program("start_many"), GetParam(), "60", "large"}};
+  command.environment = {{"ROYONG_ARENA_QUOTA", "2M"}};
+  const Finished end = run(command);
+  EXPECT_EQ(end.exit_code, 0) << end.output << end.error;
+  EXPECT_THAT(end.output, HasSubstr("refused: "));
+  EXPECT_THAT(end.output, HasSubstr("\nconsistent, again 7\n"));
+}
+
 INSTANTIATE_TEST_SUITE_P(Methods, AtTheLimit, testing::Values("fork", "spawn", "forkserver"));
+
+struct Refusal {
+  const char* method;
+  std::vector<std::string> calls;
+  const char* warning;  ///< that comes once; empty: none comes
+};
+
+void PrintTo(const Refusal& refusal, std::ostream* out) {
+  *out << refusal.method;
+  for (const auto& call : refusal.calls) *out << " without " << call;
+}
+
+class Container : public testing::TestWithParam<Refusal> {};
+
+TEST_P(Container, that_refuses_system_calls_still_runs_processes) {
+  Command command{{program("refused"), GetParam().method}};
+  for (const auto& call : GetParam().calls) command.arguments.push_back(call);
+  const Finished end = run(command);
+  EXPECT_EQ(end.exit_code, 0) << end.error;
+  EXPECT_EQ(end.output, "exit 7\nsentinel 1\nkilled -9, other lives 1\nother -15\nnested 5\nseen\n")
+      << end.error;
+  const std::string warning = GetParam().warning;
+  if (warning.empty()) {
+    EXPECT_EQ(end.error, "");
+    return;
+  }
+  EXPECT_THAT(end.error, HasSubstr(warning));
+  EXPECT_EQ(end.error.find(warning), end.error.rfind(warning)) << end.error;
+}
+
+constexpr auto sockets_instead = "pidfd_open is not available here";
+constexpr auto spawn_instead = "the forkserver cannot be used here";
+
+INSTANTIATE_TEST_SUITE_P(
+    Refusing, Container,
+    testing::Values(Refusal{"fork", {"pidfd_open"}, sockets_instead},
+                    Refusal{"spawn", {"pidfd_open"}, sockets_instead},
+                    Refusal{"forkserver", {"pidfd_open"}, spawn_instead},
+                    Refusal{"spawn", {"pidfd_open_eperm"}, sockets_instead},
+                    Refusal{"fork", {"pidfd_send_signal"}, ""},
+                    Refusal{"forkserver", {"pidfd_send_signal"}, ""},
+                    Refusal{"spawn", {"pidfd_open", "pidfd_send_signal"}, sockets_instead},
+                    Refusal{"forkserver", {"clone_parent"}, spawn_instead},
+                    Refusal{"forkserver", {"tid_address"}, spawn_instead},
+                    Refusal{"forkserver", {"clone3"}, ""}, Refusal{"spawn", {"close_range"}, ""},
+                    Refusal{"forkserver", {"close_range"}, ""},
+                    Refusal{"forkserver", {"landlock"}, ""}));
+
+class TypedMarker : public testing::TestWithParam<const char*> {};
+
+TEST_P(TypedMarker, ends_with_a_clear_error) {
+  const Finished end = run({{program("start_many"), GetParam(), "spawn", "1"}});
+  EXPECT_EQ(end.exit_code, 1) << end.error;
+  EXPECT_THAT(end.error, HasSubstr("royong: cannot start a worker: "));
+  EXPECT_EQ(end.output, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Hostile, TypedMarker,
+                         testing::Values("--royong-worker=", "--royong-worker=nonsense",
+                                         "--royong-worker=900,901,-1,65537,0",
+                                         "--royong-worker=0,1,-1,65537,0",
+                                         "--royong-worker=0,0,0,18446744073709551615,0",
+                                         "--royong-forkserver=0,0,0,0,0",
+                                         "--royong-forkserver=900,900,900,0,99999999"));
+
+TEST(Program, whose_argument_only_resembles_a_marker_runs) {
+  const Finished end = run({{program("start_many"), "--royong-work", "1"}});
+  EXPECT_EQ(end.exit_code, 0) << end.error;
+}
+
+class ChangedUser : public testing::TestWithParam<const char*> {};
+
+TEST_P(ChangedUser, starts_processes_that_have_no_more_rights_than_it) {
+  if (::geteuid() != 0) GTEST_SKIP() << "needs root";
+  for (const char* when : {"cold", "warm", "spares"}) {
+    const Finished end = run({{program("changed_user"), GetParam(), when}});
+    EXPECT_EQ(end.exit_code, 0) << when << "\n" << end.error;
+    EXPECT_EQ(end.output, "65534 65534\n") << when << "\n" << end.error;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Methods, ChangedUser, testing::Values("fork", "spawn", "forkserver"));
+
+TEST(Program, whose_file_was_removed_still_spawns) {
+  const TempDir folder;
+  const auto copy = folder / "program";
+  std::filesystem::copy_file(program("start_many"), copy);
+  const Finished end =
+      run({{"/bin/sh", "-c", "'" + copy.string() + "' spawn 1 removed '" + copy.string() + "'"}});
+  EXPECT_EQ(end.exit_code, 0) << end.error;
+  EXPECT_THAT(end.output, HasSubstr("again 7"));
+}
+
+TEST(Program, run_by_the_dynamic_loader_spawns) {
+  const Finished end = run({{"/lib64/ld-linux-x86-64.so.2", program("start_many"), "spawn", "1"}});
+  if (end.exit_code == 127) GTEST_SKIP() << "another loader";
+  EXPECT_EQ(end.exit_code, 0) << end.error;
+  EXPECT_THAT(end.output, HasSubstr("again 7"));
+}
 
 TEST(Terminal, ctrl_c_ends_the_program_and_its_workers) {
   Pty terminal({{program("interrupted")}});
