@@ -42,7 +42,8 @@ struct Client {
   os::Fd socket;
   Identity identity;  ///< whose rights the server has, and so its copies
   std::vector<std::byte> preload;
-  int deaths = 0;         ///< in a row
+  int deaths = 0;  ///< in a row
+  bool told_of_deaths = false;
   bool degraded = false;  ///< spawn instead, for good
 };
 
@@ -212,7 +213,12 @@ std::optional<pid_t> copy(Client& own, ForkserverRequest request) {
       return made;
     }
   }
-  if (!own.degraded) degrade(own, "it died again and again");
+  if (!own.degraded) {
+    // Whoever kills it may stop: the next request tries once more.
+    own.deaths = most_deaths - 1;
+    if (!std::exchange(own.told_of_deaths, true))
+      warn("the forkserver died again and again: processes are spawned meanwhile");
+  }
   return std::nullopt;
 }
 
