@@ -241,7 +241,7 @@ std::exception_ptr PoolImpl::ending_error(TaskState& state) {
       return std::make_exception_ptr(
           WorkerDied(fmt::format("{} was lost: worker {} {}", state.label(), dead_pid_,
                                  describe_end(dead_exitcode_)),
-                     dead_pid_, dead_exitcode_, state.label()));
+                     dead_pid_, dead_exitcode_, state.name()));
     default: return broken_cause_;
   }
 }

@@ -68,9 +68,12 @@ std::exception_ptr TaskState::exception() const {
 
 void TaskState::rethrow() const { std::rethrow_exception(exception()); }
 
+std::string TaskState::name() const {
+  return extra_ && !extra_->name.empty() ? extra_->name : std::to_string(sequence);
+}
+
 std::string TaskState::label() const {
-  if (extra_ && !extra_->name.empty()) return "task '" + extra_->name + "'";
-  return "task " + std::to_string(sequence);
+  return extra_ && !extra_->name.empty() ? "task '" + extra_->name + "'" : "task " + name();
 }
 
 void throw_taken() {

@@ -32,7 +32,7 @@ TEST_P(PoolDeath, of_a_running_worker_fails_its_task_and_names_it) {
     EXPECT_THAT(error.what(), HasSubstr("task 'doomed' was lost: worker " +
                                         std::to_string(error.pid()) + " was killed by SIGKILL"));
     EXPECT_EQ(error.exitcode(), -SIGKILL);
-    EXPECT_EQ(error.task(), "task 'doomed'");
+    EXPECT_EQ(error.task(), "doomed");
   }
   EXPECT_FALSE(future.successful());
   EXPECT_EQ(pool.apply(square, 3), 9);

@@ -113,12 +113,8 @@ Finished run(const Command& command) {
 }
 
 Finished run_this_program(Command command) {
-  std::array<char, 4096> path{};
-  const auto size = ::readlink("/proc/self/exe", path.data(), path.size());
-  if (size < 0)
-    throw std::system_error(errno, std::generic_category(), "cannot read /proc/self/exe");
-  command.arguments.insert(command.arguments.begin(),
-                           std::string(path.data(), static_cast<std::size_t>(size)));
+  // The link itself: in a changed root its text may name what cannot be reached.
+  command.arguments.insert(command.arguments.begin(), "/proc/self/exe");
   return run(command);
 }
 

@@ -103,7 +103,8 @@ class ROYONG_API Writer {
   /// Forgets what was written, keeps the memory. Pins that were not committed are dropped, kept
   /// references too.
   void clear() noexcept {
-    if (!kept_.empty() || !pinned_.empty()) [[unlikely]] drop_objects();
+    if (!kept_.empty() || !pinned_.empty()) [[unlikely]]
+      drop_objects();
     cursor_ = begin_;
     depth_ = 0;
   }

@@ -35,9 +35,10 @@ struct CallRefusal {
                 "royong: a view parameter must be std::string_view or std::span<const T> (T not "
                 "bool): the worker sees a "
                 "copy; to write into shared memory take a royong::Array or RawArray");
-  static_assert(R != CallReason::not_convertible,
-                "royong: an argument does not convert to the type of its parameter (std::move what can "
-                "only be moved)");
+  static_assert(
+      R != CallReason::not_convertible,
+      "royong: an argument does not convert to the type of its parameter (std::move what can "
+      "only be moved)");
   static_assert(
       R != CallReason::not_callable,
       "royong: the function cannot be called with these arguments as values of their own");

@@ -162,6 +162,9 @@ class ROYONG_API TaskState : public Task {
   [[noreturn]] void rethrow() const;
   /// The same as a pointer; nothing for a value.
   std::exception_ptr exception() const;
+  /// The name it was given, else its number.
+  std::string name() const;
+  /// The same for a sentence: "task 'parse'", "task 17".
   std::string label() const;
 
   TaskEngine* engine() const noexcept { return engine_; }
