@@ -142,7 +142,8 @@ std::optional<ExitStatus> wait_child(int pidfd, pid_t pid, Wait wait) {
   return ExitStatus{info.si_code == CLD_EXITED ? info.si_status : -info.si_status};
 }
 
-pid_t spawn(const std::string& path, std::span<const std::string> argv, std::span<const int> keep) {
+pid_t spawn(const std::string& path, std::span<const std::string> argv, std::span<const int> keep,
+            const std::string& variable) {
   SpawnPlan plan;
   plan.default_signals();
   plan.keep_only({keep.begin(), keep.end()});
@@ -152,9 +153,15 @@ pid_t spawn(const std::string& path, std::span<const std::string> argv, std::spa
     arguments.push_back(const_cast<char*>(argument.c_str()));
   }
   arguments.push_back(nullptr);
+  std::vector<char*> environment;
+  if (!variable.empty()) environment.push_back(const_cast<char*>(variable.c_str()));
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    environment.push_back(*entry);
+  }
+  environment.push_back(nullptr);
   pid_t pid = -1;
   const int error = sys().posix_spawn(&pid, path.c_str(), plan.actions(), plan.attributes(),
-                                      arguments.data(), environ);
+                                      arguments.data(), environment.data());
   if (error != 0) throw_error(error, "cannot start", path);
   return pid;
 }

@@ -47,9 +47,11 @@ std::optional<ExitStatus> wait_child(int pidfd, pid_t pid, Wait wait);
  *  It gets this environment, the descriptors 0, 1 and 2 and those in `keep` under the same numbers,
  * and no other, whatever other threads open at the same moment; an empty signal mask and default
  * signal handling.
- *  @param argv beginning with argv[0]
+ *  @param argv     beginning with argv[0]
+ *  @param variable "NAME=value", which the program gets before the environment; empty: nothing
  *  @throws std::system_error nothing was started
  */
-pid_t spawn(const std::string& path, std::span<const std::string> argv, std::span<const int> keep);
+pid_t spawn(const std::string& path, std::span<const std::string> argv, std::span<const int> keep,
+            const std::string& variable = {});
 
 }  // namespace royong::inline v0::os

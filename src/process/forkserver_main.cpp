@@ -3,10 +3,12 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <iterator>
 #include <span>
+#include <string_view>
 #include <system_error>
 
 #include "logging/log.hpp"
@@ -16,6 +18,7 @@
 #include "process/death_pipe.hpp"
 #include "process/forkserver.hpp"
 #include "process/runtime.hpp"
+#include "process/self_exec.hpp"
 #include "process/signals.hpp"
 #include "process/worker.hpp"
 #include "royong/detail/call.hpp"
@@ -75,6 +78,9 @@ std::uint32_t& note_of(memory::Owner slot) {
 }  // namespace
 
 void run_forkserver(const Marker& marker) {
+  if (const char* bind = ::getenv("LD_BIND_NOW");
+      bind != nullptr && bind == std::string_view("royong"))
+    ::unsetenv("LD_BIND_NOW");
   // Not ignored: an interrupt that reaches a copy at its birth must wait for it, not be lost.
   block_interrupts();
   const os::Fd socket(marker.socket);

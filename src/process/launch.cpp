@@ -7,6 +7,7 @@
 #include "os/futex.hpp"
 #include "os/process.hpp"
 #include "os/syscalls.hpp"
+#include "sync/spin.hpp"
 
 namespace royong::inline v0::detail {
 
@@ -18,7 +19,11 @@ void tell_to_go(memory::Owner slot) noexcept {
 
 void wait_until_told(memory::Owner self) noexcept {
   auto& go = memory::slot(self).go;
-  while (go.load(std::memory_order_acquire) == 0) os::futex_wait(go, 0, os::Deadline::max());
+  sync::Spinner spinner(
+      50);  // about the time in which the parent takes the child under supervision
+  while (go.load(std::memory_order_acquire) == 0) {
+    if (!spinner.once()) os::futex_wait(go, 0, os::Deadline::max());
+  }
 }
 
 void discard(pid_t child) noexcept {

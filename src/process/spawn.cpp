@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cstdlib>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,7 +24,10 @@ pid_t execute_self(const Marker& marker) {
   arguments.insert(arguments.begin() + 1, encode_marker(marker));
   std::vector<int> inherited{marker.arena, marker.death_pipe};
   if (marker.socket >= 0) inherited.push_back(marker.socket);
-  return os::spawn(own.executable, arguments, inherited);
+  return os::spawn(own.executable, arguments, inherited,
+                   marker.role == Marker::Role::forkserver && ::getenv("LD_BIND_NOW") == nullptr
+                       ? bind_now
+                       : "");
 }
 
 Launched launch_by_spawn(memory::Owner slot) {

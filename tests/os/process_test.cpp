@@ -134,6 +134,17 @@ void run_script(const std::string& script, int writer) {
   EXPECT_EQ(exit_code(-1, pid), 0);
 }
 
+TEST(SpawnTest, GivesAVariableToTheProgramAndNotToThisProcess) {
+  Pipe pipe;
+  const std::string to = std::to_string(pipe.writer.get());
+  const std::vector<std::string> argv{"sh", "-c", "echo $ROYONG_TEST_VARIABLE >&" + to};
+  const std::array keep{pipe.writer.get()};
+  const pid_t pid = spawn("/bin/sh", argv, keep, "ROYONG_TEST_VARIABLE=seven");
+  EXPECT_EQ(exit_code(-1, pid), 0);
+  EXPECT_EQ(pipe.read_all(), "seven\n");
+  EXPECT_EQ(::getenv("ROYONG_TEST_VARIABLE"), nullptr);
+}
+
 TEST(SpawnTest, KeepsTheNamedDescriptorsAndNoOther) {
   Pipe pipe;
   const int inherited = ::fcntl(0, F_DUPFD, 300);  // not close-on-exec

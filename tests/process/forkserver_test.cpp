@@ -69,6 +69,14 @@ TEST(Forkserver, makes_direct_children) {
   EXPECT_EQ(process.exitcode(), 7);
 }
 
+TEST(Forkserver, leaves_no_variable_in_the_environment) {
+  if (std::getenv("LD_BIND_NOW") != nullptr) return;  // the user's own stays
+  auto process = in_forkserver([] { std::exit(std::getenv("LD_BIND_NOW") == nullptr ? 7 : 8); });
+  process.start();
+  process.join();
+  EXPECT_EQ(process.exitcode(), 7);
+}
+
 TEST(Forkserver, is_not_among_the_children) {
   EXPECT_EQ(run_once(), 7);
   EXPECT_TRUE(mp::active_children().empty());
