@@ -36,9 +36,9 @@ TEST_P(Nesting, daemons_may_have_children) {
 TEST_P(Nesting, a_return_waits_for_children_and_ends_daemons) {
   const auto leave_two = [](const std::string& path, mp::StartMethod method) {
     // Handles of their own would wait in their destructors: this is about the exit order.
-    auto* worker = new mp::Process(
+    static auto* worker = new mp::Process(
         mp::get_context(method).process([](const std::string& p) { write_text(p, "done"); }, path));
-    auto* daemon = new mp::Process(mp::get_context(method).process({.daemon = true}, [] {
+    static auto* daemon = new mp::Process(mp::get_context(method).process({.daemon = true}, [] {
       for (;;) ::pause();
     }));
     worker->start();
