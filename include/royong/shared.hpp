@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @file
- *  @brief Value, Array, RawValue, RawArray: data that several processes see.
+ *  @brief Value, Array, RawValue, RawArray: data that several processes see. And SharedMemory and ShareableList, for unrelated programs.
  *
- *  All of them are handles: a copy names the same shared data, and a handle may be an argument, a result or a message. The data is gone when the last
- *  process has let go of it.
+ *  All of them are handles: a copy names the same shared data, and a handle may be an argument, a result or a message. The data of the first four is gone
+ *  when the last process has let go of it.
  *
- *  `T` must be trivially copyable, with no pointer in it, however deep (checked at compile time).
+ *  `T` must be trivially copyable, with no pointer in it, however deep (checked at compile time). It may be aligned more strictly than usual,
+ *  up to a page of 4096 bytes: elements with `alignas(64)` do not share cache lines.
+ *
+ *  Memory is taken from the system when it is first written to. Arrays of 64 MiB and more ask the kernel for huge pages, and what they took goes back
+ *  to the system when they end.
  */
 #pragma once
 
@@ -64,7 +68,8 @@ class RawValue {
 
 /** @brief A shared array without a lock: a contiguous range straight in shared memory. Its length is fixed.
  *
- *  Aligned to 64 bytes; algorithms, `std::span` and views take it as they take a vector.
+ *  Aligned to 64 bytes, or more if `T` is; algorithms, `std::span` and views take it as they take a vector. As with a vector, `RawArray<int>(5)` has five
+ *  elements and `RawArray<int>{5}` has one. Made from a RawArray of the same `T` it is a copy of the handle, not of the elements.
  *
  *  **Errors, threads and processes, if the peer dies:** as RawValue. A negative length is `UsageError`.
  *
@@ -129,6 +134,9 @@ class RawArray {
   std::size_t size_ = 0;
 };
 
+template <std::ranges::input_range R>
+explicit RawArray(R&&) -> RawArray<std::ranges::range_value_t<R>>;
+
 /** @brief Exclusive access to a Value: works as a pointer to it, and releases the value's lock at its end.
  *
  *  **If the peer dies.** If the owner of a guard dies, the next one gets the lock and sees `get_lock().abandoned()`.
@@ -156,9 +164,9 @@ class ValueGuard {
 
 /** @brief A shared value whose every operation is atomic: `v += 1` from eight processes adds up.
  *
- *  Types of 1, 2, 4 and 8 bytes are changed by one instruction, without a lock; larger ones under the value's lock, so that a death never leaves half
- *  of a value. For more than one operation use `update`, or hold `lock()`. Guards and updates exclude each other. Single operations on types of 1, 2, 4 and 8 bytes do
- *  not wait for them.
+ *  Types of 1, 2, 4 and 8 bytes, and of 16 where the processor can, are changed by one instruction, without a lock; others under the value's lock, so
+ *  that a death never leaves half of a value. For more than one operation use `update`, or hold `lock()`. Guards and updates exclude each other. Single
+ *  operations that need no lock do not wait for them.
  *
  *  **Errors.** Creating: `ArenaFull`, and `UsageError` before `init`.
  *
@@ -183,24 +191,22 @@ class Value {
   T load() const { return cells_.load(*cells_.data()); }
   void store(const T& value) const { cells_.store(*cells_.data(), value); }
   /// Stores, and returns what was there.
-  T exchange(const T& value) const {
-    return cells_.modify(*cells_.data(), [&](const T&) { return value; }).first;
-  }
+  T exchange(const T& value) const { return cells_.exchange(*cells_.data(), value); }
 
   /// Adds; for every type with `+`. @return the new value
   template <class U>
   T operator+=(const U& amount) const {
-    return cells_.add(*cells_.data(), amount);
+    return cells_.add(*cells_.data(), amount).second;
   }
   /// Subtracts; for every type with `-`. @return the new value
   template <class U>
   T operator-=(const U& amount) const {
-    return cells_.subtract(*cells_.data(), amount);
+    return cells_.subtract(*cells_.data(), amount).second;
   }
   T operator++() const { return *this += 1; }
   T operator--() const { return *this -= 1; }
-  T operator++(int) const { return static_cast<T>(++*this - 1); }
-  T operator--(int) const { return static_cast<T>(--*this + 1); }
+  T operator++(int) const { return cells_.add(*cells_.data(), 1).first; }
+  T operator--(int) const { return cells_.subtract(*cells_.data(), 1).first; }
 
   /** @brief Replaces the value by what `f` makes of it, while no other update and no guard is under way.
    *
@@ -252,16 +258,16 @@ class ArrayElement {
   ArrayElement(const ArrayElement&) = default;
   template <class U>
   T operator+=(const U& amount) const {
-    return cells_.add(cell_, amount);
+    return cells_.add(cell_, amount).second;
   }
   template <class U>
   T operator-=(const U& amount) const {
-    return cells_.subtract(cell_, amount);
+    return cells_.subtract(cell_, amount).second;
   }
   T operator++() const { return *this += 1; }
   T operator--() const { return *this -= 1; }
-  T operator++(int) const { return static_cast<T>(++*this - 1); }
-  T operator--(int) const { return static_cast<T>(--*this + 1); }
+  T operator++(int) const { return cells_.add(cell_, 1).first; }
+  T operator--(int) const { return cells_.subtract(cell_, 1).first; }
 
  private:
   template <class>
@@ -300,7 +306,7 @@ class ArrayGuard {
 
 /** @brief A shared array whose single elements are read and written atomically. Its length is fixed.
  *
- *  For work on many elements hold `lock()`, or use RawArray. As with Value, single operations on elements of 1, 2, 4 and 8 bytes do not wait for guards.
+ *  For work on many elements hold `lock()`, or use RawArray. As with Value, single operations that need no lock do not wait for guards.
  *
  *  **Errors.** Creating: `ArenaFull`; `UsageError` for a negative length and before `init`. An index beyond the end is `std::out_of_range`.
  *
@@ -362,5 +368,8 @@ class Array {
   detail::ObjectRef object_;
   detail::Cells<T> cells_;
 };
+
+template <std::ranges::input_range R>
+explicit Array(R&&) -> Array<std::ranges::range_value_t<R>>;
 
 }  // namespace royong::inline v0

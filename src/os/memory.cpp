@@ -3,8 +3,11 @@
 
 #include <linux/falloc.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-#include <string>  // for std::to_string
+#include <algorithm>  // for std::min
+#include <cerrno>     // for errno
+#include <string>     // for std::to_string
 
 #include "os/error.hpp"
 #include "os/syscalls.hpp"
@@ -73,6 +76,17 @@ bool punch_hole(int fd, std::uint64_t offset, std::uint64_t bytes) noexcept {
   return retry([&] {
            return sys().fallocate(fd, mode, static_cast<off_t>(offset), static_cast<off_t>(bytes));
          }) == 0;
+}
+
+Extent find_data(int fd, std::uint64_t begin, std::uint64_t end) noexcept {
+  const auto seek = [&](std::uint64_t from, int what) {
+    return sys().lseek(fd, static_cast<off_t>(from), what);
+  };
+  const off_t data = seek(begin, SEEK_DATA);
+  if (data == -1) return errno == ENXIO ? Extent{end, end} : Extent{begin, end};
+  const auto first = std::min(static_cast<std::uint64_t>(data), end);
+  const off_t hole = first < end ? seek(first, SEEK_HOLE) : -1;
+  return {first, hole == -1 ? end : std::min(static_cast<std::uint64_t>(hole), end)};
 }
 
 bool read_at(int fd, void* out, std::size_t bytes, std::uint64_t offset) {

@@ -36,6 +36,15 @@ bool advise(std::byte* where, std::uint64_t bytes, int advice) noexcept;
 /// kernel refuses.
 bool punch_hole(int fd, std::uint64_t offset, std::uint64_t bytes) noexcept;
 
+/// Part of a file.
+struct Extent {
+  std::uint64_t begin = 0;
+  std::uint64_t end = 0;
+};
+/// The first part between `begin` and `end` that the system has memory for; all else reads as zero. Empty: there is none.
+/// Where the kernel cannot tell, it is all.
+Extent find_data(int fd, std::uint64_t begin, std::uint64_t end) noexcept;
+
 /// Reads exactly `bytes` at `offset`; false at the end of the file. @throws std::system_error
 bool read_at(int fd, void* out, std::size_t bytes, std::uint64_t offset);
 

@@ -32,6 +32,7 @@ constexpr Syscalls kernel{
         },
     .read = ::read,
     .pread = ::pread,
+    .lseek = ::lseek,
     .write = ::write,
     .readlink = [](const char* path, char* buffer,
                    std::size_t size) { return ::readlink(path, buffer, size); },

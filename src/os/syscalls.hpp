@@ -31,6 +31,7 @@ struct Syscalls {
   int (*close_range)(unsigned first, unsigned last, unsigned flags);
   ssize_t (*read)(int fd, void* buffer, std::size_t size);
   ssize_t (*pread)(int fd, void* buffer, std::size_t size, off_t offset);
+  off_t (*lseek)(int fd, off_t offset, int whence);
   ssize_t (*write)(int fd, const void* buffer, std::size_t size);
   ssize_t (*readlink)(const char* path, char* buffer, std::size_t size);
   int (*stat)(const char* path, struct stat* out);

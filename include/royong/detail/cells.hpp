@@ -2,9 +2,9 @@
 /** @file
  *  @brief Cells: one or many values of a type in shared memory, with a lock; what Value and Array are made of.
  *
- *  Elements of 1, 2, 4 and 8 bytes are read and written by one instruction: there is no instant at which a death leaves half of
- *  one. A larger element is written under the lock in three steps: (1) the new value into a spare element, (2) the place it belongs to into
- *  `redo`, (3) into its place, then `redo` = 0.
+ *  Elements of 1, 2, 4 and 8 bytes, and of 16 where the processor can, are read and written by one instruction: there is no instant at
+ *  which a death leaves half of one. Another element is written under the lock in three steps: (1) the new value into a spare element, (2) the
+ *  place it belongs to into `redo`, (3) into its place, then `redo` = 0.
  *
  *  | the writer dies      | what is there              | who repairs |
  *  |----------------------|----------------------------|-------------|
@@ -16,15 +16,18 @@
  */
 #pragma once
 
-#include <atomic>   // for std::atomic, std::atomic_ref
-#include <cstddef>  // for std::byte, std::size_t
-#include <cstdint>  // for std::uint64_t
-#include <cstring>  // for std::memcpy
-#include <mutex>    // for std::scoped_lock
-#include <utility>  // for std::move
+#include <atomic>       // for std::atomic, std::atomic_ref
+#include <bit>          // for std::bit_cast
+#include <cstddef>      // for std::byte, std::size_t
+#include <cstdint>      // for std::uint64_t
+#include <cstring>      // for std::memcpy
+#include <mutex>        // for std::scoped_lock
+#include <type_traits>  // for std::conditional_t
+#include <utility>      // for std::pair
 
 #include "royong/detail/flat.hpp"
 #include "royong/detail/object.hpp"
+#include "royong/detail/wide_word.hpp"
 #include "royong/sync.hpp"
 
 namespace royong::inline v0::detail {
@@ -38,29 +41,64 @@ struct CellsView {
       redo;  ///< 1 + the index of the element that the spare one behind the last replaces; 0: none
 };
 
-/** @brief Creates `count` zero-filled elements, and a spare one behind them if `spare`.
+/// What the core needs to know of an element's type.
+struct CellShape {
+  std::size_t size;
+  std::size_t alignment;  ///< at most `largest_alignment`
+  bool spare;             ///< one more element behind the last
+};
+
+/** @brief Creates `count` zero-filled elements.
+ *
+ *  Memory that the system has not given yet is not asked for: a large array costs what is touched of it.
  *  @throws ArenaFull  they do not fit the quota
  *  @throws UsageError `count` is negative; before `init`
  */
 ROYONG_API ObjectRef create_cells(ObjectKind kind, std::uint64_t type_hash, std::int64_t count,
-                                  std::size_t element, bool spare);
-ROYONG_API CellsView view_cells(const ObjectRef& object) noexcept;
+                                  CellShape shape);
+ROYONG_API CellsView view_cells(const ObjectRef& object, CellShape shape) noexcept;
 /// @throws std::out_of_range always
 [[noreturn]] ROYONG_API void throw_out_of_range(std::size_t index, std::size_t size);
 
+/** @brief Elements as unsigned integers of their size, which are what is compared and exchanged.
+ *
+ *  Not as `T`: the bytes between the members of a `T` may differ in two copies of one value, so that a comparison of those might fail for ever.
+ */
+template <std::size_t size>
+struct WordOf {};
+template <>
+struct WordOf<1> {
+  using type = std::uint8_t __attribute__((may_alias));
+};
+template <>
+struct WordOf<2> {
+  using type = std::uint16_t __attribute__((may_alias));
+};
+template <>
+struct WordOf<4> {
+  using type = std::uint32_t __attribute__((may_alias));
+};
+template <>
+struct WordOf<8> {
+  using type = std::uint64_t __attribute__((may_alias));
+};
+
 /// Whether one instruction reads or writes a `T`.
 template <class T>
-inline constexpr bool is_single_access =
-    sizeof(T) == 1 || sizeof(T) == 2 || sizeof(T) == 4 || sizeof(T) == 8;
+inline constexpr bool is_word = requires { typename WordOf<sizeof(T)>::type; };
+/// Whether it does where `has_wide_words`.
+template <class T>
+inline constexpr bool is_wide = may_have_wide_words && sizeof(T) == sizeof(WideWord);
 
 /// The elements of an object. A value: copies name the same object. Process-local, as every handle.
 template <class T>
 class Cells {
  public:
-  explicit Cells(const ObjectRef& object) : view_(view_cells(object)), lock_(object, view_.lock) {}
+  explicit Cells(const ObjectRef& object)
+      : view_(view_cells(object, shape_)), lock_(object, view_.lock) {}
 
   static ObjectRef create(ObjectKind kind, std::uint64_t hash, std::int64_t count) {
-    return create_cells(kind, hash, count, sizeof(T), !is_single_access<T>);
+    return create_cells(kind, hash, count, shape_);
   }
 
   std::size_t size() const noexcept { return view_.count; }
@@ -73,7 +111,7 @@ class Cells {
 
   /// Does again what a dead writer may have left half-done. The lock is held.
   void finish_redo() const noexcept {
-    if constexpr (!is_single_access<T>) {
+    if constexpr (!is_word<T>) {
       // acquire: the spare element is complete when `redo` says so.
       const auto redo = view_.redo->load(std::memory_order_acquire);
       if (redo == 0) return;
@@ -83,9 +121,12 @@ class Cells {
   }
 
   T load(T& cell) const {
-    if constexpr (is_single_access<T>) {
-      return std::atomic_ref<T>(cell).load();
+    if constexpr (is_word<T>) {
+      return from_bits(__atomic_load_n(word(cell), __ATOMIC_SEQ_CST));
     } else {
+      if constexpr (is_wide<T>) {
+        if (has_wide_words) return from_bits(load_wide(&cell));
+      }
       const std::scoped_lock guard(lock_);
       finish_redo();
       return cell;
@@ -93,26 +134,46 @@ class Cells {
   }
 
   void store(T& cell, const T& value) const {
-    if constexpr (is_single_access<T>) {
-      std::atomic_ref<T>(cell).store(value);
+    if constexpr (is_word<T>) {
+      __atomic_store_n(word(cell), to_bits<Word>(value), __ATOMIC_SEQ_CST);
     } else {
+      if constexpr (is_wide<T>) {
+        if (has_wide_words) {
+          change_wide(cell, [&](const T&) { return value; });
+          return;
+        }
+      }
       const std::scoped_lock guard(lock_);
       finish_redo();
       commit(cell, value);
     }
   }
 
+  /// Stores. @return the value before
+  T exchange(T& cell, const T& value) const {
+    if constexpr (is_word<T>) {
+      return from_bits(__atomic_exchange_n(word(cell), to_bits<Word>(value), __ATOMIC_SEQ_CST));
+    } else {
+      return modify(cell, [&](const T&) { return value; }).first;
+    }
+  }
+
   /// Replaces the value by `change(value)` in one step that no other single operation falls into. @return the value before and the value after
   template <class Change>
   std::pair<T, T> modify(T& cell, Change change) const {
-    if constexpr (is_single_access<T>) {
-      const std::atomic_ref<T> shared(cell);
-      T before = shared.load();
+    if constexpr (is_word<T>) {
+      auto* const shared = word(cell);
+      Word before = __atomic_load_n(shared, __ATOMIC_SEQ_CST);
       for (;;) {
-        const T after = change(before);
-        if (shared.compare_exchange_weak(before, after)) return {before, after};
+        const T after = change(from_bits(before));
+        if (__atomic_compare_exchange_n(shared, &before, to_bits<Word>(after), true,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+          return {from_bits(before), after};
       }
     } else {
+      if constexpr (is_wide<T>) {
+        if (has_wide_words) return change_wide(cell, change);
+      }
       const std::scoped_lock guard(lock_);
       finish_redo();
       const T before = cell;
@@ -122,31 +183,55 @@ class Cells {
     }
   }
 
-  /// Adds, by one instruction where there is one. @return the value after
+  /// Adds, by one instruction where there is one. @return the value before and the value after
   template <class U>
-  T add(T& cell, const U& amount) const {
-    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool> && std::is_integral_v<U>) {
+  std::pair<T, T> add(T& cell, const U& amount) const {
+    if constexpr (has_instruction<U>) {
       const T step = static_cast<T>(amount);
-      return static_cast<T>(std::atomic_ref<T>(cell).fetch_add(step) + step);
+      const T before = std::atomic_ref<T>(cell).fetch_add(step);
+      return {before, static_cast<T>(before + step)};
     } else {
       return modify(cell,
-                    [&](const T& now) { return static_cast<T>(meet<U>(now) + meet<T>(amount)); })
-          .second;
+                    [&](const T& now) { return static_cast<T>(meet<U>(now) + meet<T>(amount)); });
     }
   }
   template <class U>
-  T subtract(T& cell, const U& amount) const {
-    if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool> && std::is_integral_v<U>) {
+  std::pair<T, T> subtract(T& cell, const U& amount) const {
+    if constexpr (has_instruction<U>) {
       const T step = static_cast<T>(amount);
-      return static_cast<T>(std::atomic_ref<T>(cell).fetch_sub(step) - step);
+      const T before = std::atomic_ref<T>(cell).fetch_sub(step);
+      return {before, static_cast<T>(before - step)};
     } else {
       return modify(cell,
-                    [&](const T& now) { return static_cast<T>(meet<U>(now) - meet<T>(amount)); })
-          .second;
+                    [&](const T& now) { return static_cast<T>(meet<U>(now) - meet<T>(amount)); });
     }
   }
 
  private:
+  static constexpr CellShape shape_{sizeof(T), alignof(T), !is_word<T>};
+
+  struct NoWord {
+    using type = WideWord;
+  };
+  using Word = typename std::conditional_t<is_word<T>, WordOf<sizeof(T)>, NoWord>::type;
+
+  template <class U>
+  static constexpr bool has_instruction =
+      is_word<T> && std::is_integral_v<T> && !std::is_same_v<T, bool> && std::is_integral_v<U>;
+
+  static Word* word(T& cell) noexcept { return reinterpret_cast<Word*>(&cell); }
+  template <class Bits>
+  static Bits to_bits(const T& value) noexcept {
+    Bits bits;
+    std::memcpy(static_cast<void*>(&bits), &value, sizeof bits);
+    return bits;
+  }
+  template <class Bits>
+  static T from_bits(const Bits& bits) noexcept {
+    static_assert(sizeof(Bits) == sizeof(T));
+    return std::bit_cast<T>(bits);
+  }
+
   /// A number as its partner's type, where that is a floating one: what the built-in operators do, said aloud.
   template <class Partner, class Number>
   static auto meet(const Number& number) {
@@ -154,6 +239,16 @@ class Cells {
       return static_cast<std::common_type_t<Partner, Number>>(number);
     } else {
       return number;
+    }
+  }
+
+  template <class Change>
+  static std::pair<T, T> change_wide(T& cell, Change change) {
+    WideWord before = load_wide(&cell);
+    for (;;) {
+      const T after = change(from_bits(before));
+      if (compare_exchange(&cell, before, to_bits<WideWord>(after)))
+        return {from_bits(before), after};
     }
   }
 

@@ -4,11 +4,15 @@
  */
 #pragma once
 
+#include <cstddef>      // for std::size_t
 #include <type_traits>  // for std::is_trivially_copyable_v
 
 #include "royong/detail/check.hpp"
 
 namespace royong::inline v0::detail {
+
+/// Every process maps the arena at a page's beginning, and where is its own affair: no more is the same everywhere.
+inline constexpr std::size_t largest_alignment = 4096;
 
 template <class T>
 consteval bool find_flat();
@@ -58,7 +62,8 @@ consteval bool require_flat() {
         "royong: shared memory holds only trivially copyable types without addresses inside "
         "(numbers, enums, std::array, structs of those): keep a std::string, a container or a "
         "handle in a Manager, or send it through a Queue");
-    static_assert(alignof(T) <= 64, "royong: shared memory is aligned to 64 bytes at the most");
+    static_assert(alignof(T) <= largest_alignment,
+                  "royong: shared memory is aligned to a page of 4096 bytes at the most");
     static_assert(!std::is_const_v<T> && !std::is_volatile_v<T>,
                   "royong: shared memory holds values that are neither const nor volatile");
     return is_flat<T>;
