@@ -61,7 +61,7 @@ bool Event::wait(Timeout timeout) const {
   };
   if (happened() || timeout.is_poll()) return happened();
   const auto deadline = timeout.deadline();
-  for (sync::Spinner spinner(spin_rounds); spinner.once();) {
+  for (sync::Spinner spinner(spin_rounds, &word); spinner.once();) {
     if (happened()) return true;
   }
   for (;;) {

@@ -70,7 +70,7 @@ bool LockWord::lock_slow(std::uint32_t self, Timeout timeout) {
         "it is a child of a fork that royong did not make)");
   }
   const auto deadline = timeout.is_poll() ? Timeout::Clock::time_point::min() : timeout.deadline();
-  sync::Spinner spinner(timeout.is_poll() ? 0 : spin_rounds);
+  sync::Spinner spinner(spin_rounds, &word);
   std::uint32_t others = 0;   // the sleep bit, once we have slept: there may be more like us
   std::uint32_t suspect = 0;  // an owner that seemed dead when a slice ended, and when that was
   Timeout::Clock::time_point suspected;
@@ -84,8 +84,8 @@ bool LockWord::lock_slow(std::uint32_t self, Timeout timeout) {
       }
       continue;
     }
-    if (spinner.once()) continue;
     if (timeout.is_poll()) return false;
+    if (spinner.once()) continue;
     if ((seen & sleepers) == 0 &&
         !word.compare_exchange_weak(seen, seen | sleepers, std::memory_order_relaxed)) {
       continue;
