@@ -64,11 +64,11 @@ class Queue {
   /// Appends a message if there is room, now or within the time. @return whether it did
   bool try_put(const T& value, Timeout timeout = std::chrono::seconds(0)) const {
     if constexpr (detail::is_plain<T>) {
-      return bytes_.put(std::as_bytes(std::span(&value, 1)), timeout, *closed_);
+      return bytes_.put(std::as_bytes(std::span(&value, 1)), timeout, end_->closed());
     } else {
       detail::Writer writer(object_);
       writer(value);
-      const bool done = bytes_.put(writer.bytes(), timeout, *closed_);
+      const bool done = bytes_.put(writer.bytes(), timeout, end_->closed());
       if (done) writer.commit();
       return done;
     }
@@ -96,7 +96,7 @@ class Queue {
         writer(static_cast<const T&>(*it));
         sizes.push_back(writer.size() - before);
       }
-      const std::size_t put = bytes_.put_many(writer.bytes(), sizes, left(), *closed_);
+      const std::size_t put = bytes_.put_many(writer.bytes(), sizes, left(), end_->closed());
       writer.commit();  // also what was not put: handles in it are held until the queue's end
       done += put;
       if (put < sizes.size()) break;
@@ -107,7 +107,7 @@ class Queue {
   /// Takes the first message; waits for one. @throws Empty none came in time
   T get(Timeout timeout = forever) const {
     detail::MessageBatch batch;
-    if (!bytes_.get(batch, 1, timeout, *closed_)) detail::throw_empty();
+    if (!bytes_.get(batch, 1, timeout, end_->closed())) detail::throw_empty();
     return decode(batch.next());
   }
   /// Takes the first message. @throws Empty there is none at this instant
@@ -115,7 +115,7 @@ class Queue {
   /// Takes the first message if there is one, now or within the time.
   std::optional<T> try_get(Timeout timeout = std::chrono::seconds(0)) const {
     detail::MessageBatch batch;
-    if (!bytes_.get(batch, 1, timeout, *closed_)) return std::nullopt;
+    if (!bytes_.get(batch, 1, timeout, end_->closed())) return std::nullopt;
     return decode(batch.next());
   }
   /** @brief Waits for a message and takes it with what else is there.
@@ -129,7 +129,7 @@ class Queue {
     if (max < 0) detail::throw_negative_count();
     std::vector<T> values;
     detail::MessageBatch batch;
-    if (max == 0 || !bytes_.get(batch, static_cast<std::size_t>(max), timeout, *closed_)) {
+    if (max == 0 || !bytes_.get(batch, static_cast<std::size_t>(max), timeout, end_->closed())) {
       return values;
     }
     values.reserve(batch.size());
@@ -146,9 +146,18 @@ class Queue {
 
   /// This handle and its copies in this process can put and take no more; waits in progress end. Others are not affected. Repeatable.
   void close() const noexcept {
-    closed_->store(true);
+    end_->close();
     bytes_.wake();
   }
+
+  /** @brief A descriptor to be watched by poll, epoll or an event loop: readable while there is a message or the queue is shut down.
+   *
+   *  Never read from it: take a message by `try_get`, which may find that another consumer was faster. It belongs to this handle and its copies, and is closed with the last
+   *  of them. A process that watches has one more thread; while nobody watches, the queue pays nothing for it. In a forked child it is another descriptor: ask again there.
+   *  @throws UsageError after `close()`, or this process is no member of the program
+   *  @throws std::system_error no descriptor is left
+   */
+  int fileno() const { return end_->fileno(object_); }
 
   /** @brief Ends the queue for all processes: nothing can be put any more, and who waits for room gets `ShutDown`.
    *
@@ -192,9 +201,7 @@ class Queue {
   static constexpr std::size_t batch_bytes = 32 * 1024;
 
   explicit Queue(detail::ObjectRef object)
-      : object_(std::move(object)),
-        bytes_(object_),
-        closed_(std::make_shared<std::atomic<bool>>(false)) {}
+      : object_(std::move(object)), bytes_(object_), end_(std::make_shared<detail::QueueEnd>()) {}
 
   static T decode(std::span<const std::byte> bytes) {
     detail::Reader reader(bytes);
@@ -205,13 +212,13 @@ class Queue {
 
   std::optional<T> next() const {
     detail::MessageBatch batch;
-    if (!bytes_.get_or_end(batch, *closed_)) return std::nullopt;
+    if (!bytes_.get_or_end(batch, end_->closed())) return std::nullopt;
     return decode(batch.next());
   }
 
   detail::ObjectRef object_;
   detail::ByteQueue bytes_;
-  std::shared_ptr<std::atomic<bool>> closed_;
+  std::shared_ptr<detail::QueueEnd> end_;
 };
 
 }  // namespace royong::inline v0

@@ -3,6 +3,7 @@
 
 #include <algorithm>  // for std::max, std::min
 #include <cstring>    // for std::memcpy
+#include <memory>     // for std::make_unique
 #include <optional>   // for std::optional
 #include <string>     // for std::to_string
 
@@ -31,6 +32,13 @@ std::uint32_t messages_in(const QueueState& state) noexcept {
       return Position::of(tail).messages - Position::of(head).messages;
     }
   }
+}
+
+/// Whether a get would not wait.
+bool may_get(ObjectRecord& record, std::uint32_t) noexcept {
+  const QueueState& state = channel::state_of(record);
+  return state.shut.load(std::memory_order_acquire) != channel::open ||
+         state.head.load(std::memory_order_acquire) != state.tail.load(std::memory_order_acquire);
 }
 
 void refuse_closed(const std::atomic<bool>& closed) {
@@ -97,6 +105,25 @@ void MessageBatch::clear() noexcept {
   used_ = read_ = count_ = 0;
 }
 
+// ---- QueueEnd ----
+
+QueueEnd::QueueEnd() noexcept = default;
+QueueEnd::~QueueEnd() { delete watch_.load(std::memory_order_acquire); }
+
+int QueueEnd::fileno(const ObjectRef& queue) {
+  refuse_closed(closed_);
+  sync::Watch* watch = watch_.load(std::memory_order_acquire);
+  if (watch == nullptr) {
+    QueueState& state = channel::state_of(queue.record());
+    auto made = std::make_unique<sync::Watch>(queue, state.filled, state.drained, &may_get);
+    // release: who finds it finds it whole. Who lost the race drops its own, which watches nothing yet.
+    if (watch_.compare_exchange_strong(watch, made.get(), std::memory_order_acq_rel)) {
+      watch = made.release();
+    }
+  }
+  return watch->fd();
+}
+
 // ---- ByteQueue ----
 
 ObjectRef ByteQueue::create(ObjectKind kind, std::uint64_t type_hash, int maxsize) {
@@ -141,6 +168,7 @@ std::size_t ByteQueue::put_many(std::span<const std::byte> bytes,
     if (put == 0) break;
     for (const auto end = done + put; done < end; ++done) bytes = bytes.subspan(sizes[done]);
     put == 1 ? state.not_empty.notify_one() : state.not_empty.notify_all();
+    state.filled.ring(*record_);
     if (!timeout.is_forever()) timeout = Timeout(deadline - Timeout::Clock::now());
   }
   return done;
@@ -157,6 +185,14 @@ bool ByteQueue::get(MessageBatch& out, std::size_t max, Timeout timeout, Closed 
   const auto taken = wait_for(attempt, empty, state.not_empty, timeout, closed);
   if (taken != 0 && state.maxsize.load(std::memory_order_relaxed) != 0) {
     taken == 1 ? state.not_full.notify_one() : state.not_full.notify_all();
+  }
+  // The first look comes without a fence, which every get would have to pay: who asks at this very instant may be shown
+  // a message that is gone, until its next slice.
+  if (taken != 0 && state.drained.asked.load(std::memory_order_relaxed) != 0) {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (state.head.load(std::memory_order_relaxed) == state.tail.load(std::memory_order_relaxed)) {
+      state.drained.ring(*record_);
+    }
   }
   return taken != 0;
 }

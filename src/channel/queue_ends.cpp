@@ -235,6 +235,7 @@ void repair(ObjectRecord& record, Owner) noexcept {
 void wake(ObjectRecord& record) noexcept {
   state_of(record).not_empty.notify_all();
   state_of(record).not_full.notify_all();
+  sync::ring_all(record);
 }
 
 void destroy(ObjectRecord& record) noexcept {
@@ -354,7 +355,9 @@ void shut(ObjectRecord& record, bool immediate) {
     state.shut.store(more, std::memory_order_release);
   });
   if (immediate) with_get_lock(record, [&] { discard_locked(record); });
-  wake(record);
+  state.not_empty.notify_all();
+  state.not_full.notify_all();
+  state.filled.ring(record);  // for good
 }
 
 }  // namespace royong::inline v0::channel

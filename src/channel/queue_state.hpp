@@ -40,6 +40,7 @@
 
 #include "memory/arena.hpp"
 #include "sync/eventcount.hpp"
+#include "sync/watch.hpp"
 
 namespace royong::inline v0::channel {
 
@@ -95,6 +96,7 @@ struct QueueState {
   std::atomic<memory::Offset> tail_segment;
   std::atomic<memory::Offset> pending;  ///< a block on its way from a producer to the queue
   sync::EventCount not_empty;           ///< consumers wait here; producers read it at every put
+  sync::Bell filled;                    ///< likewise, for descriptors
 
   alignas(64) std::atomic<std::uint64_t> tail;
   std::atomic<std::uint32_t> pending_at;  ///< where `tail` was when `pending` was noted
@@ -104,6 +106,7 @@ struct QueueState {
   alignas(64) pthread_mutex_t get_lock;
   std::atomic<memory::Offset> head_segment;
   sync::EventCount not_full;
+  sync::Bell drained;
 
   alignas(64) std::atomic<std::uint64_t> head;
   /// `tail.at` as a consumer last saw it: while there is something before it, the producers' line is left alone.

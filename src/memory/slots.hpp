@@ -64,6 +64,7 @@ struct alignas(128) Slot {
   std::atomic<std::uint32_t> go;          ///< futex word of a spare process that waits for work
   std::atomic<std::uint32_t> detached;    ///< 1: outlives its parent
   pthread_mutex_t slabs_lock;             ///< robust; the slabs of this process (blocks.hpp)
+  std::atomic<std::uint32_t> doorbell;    ///< its watcher thread sleeps here (sync/watch.hpp)
 };
 
 /** @brief Reserves a slot for a child of this process.

@@ -14,6 +14,10 @@
 #include "royong/detail/object.hpp"
 #include "royong/timeout.hpp"
 
+namespace royong::inline v0::sync {
+class Watch;  // src/sync/watch.hpp
+}
+
 namespace royong::inline v0::detail {
 
 /** @brief Messages taken from a queue: copied out of it, or still in their blocks, which end with this object.
@@ -47,6 +51,25 @@ class ROYONG_API MessageBatch {
   std::size_t count_ = 0;
   std::vector<std::byte> heap_;
   std::vector<std::uint64_t> blocks_;
+};
+
+/// What the copies of one handle have in common in this process.
+class ROYONG_API QueueEnd {
+ public:
+  QueueEnd() noexcept;
+  ~QueueEnd();
+  QueueEnd(const QueueEnd&) = delete;
+  QueueEnd& operator=(const QueueEnd&) = delete;
+
+  const std::atomic<bool>& closed() const noexcept { return closed_; }
+  /// From now on members throw UsageError. Who waits must be woken.
+  void close() noexcept { closed_.store(true); }
+  /// A descriptor that is readable while there is a message, or no more will come. @throws UsageError closed, or no member
+  int fileno(const ObjectRef& queue);
+
+ private:
+  std::atomic<bool> closed_{false};
+  std::atomic<sync::Watch*> watch_{nullptr};  ///< owned; no lock that a fork could leave held
 };
 
 /** @brief A queue's operations. All may be called by any thread of any process at any time.
