@@ -89,8 +89,9 @@ void forbid_network() {
   } filter;
   const auto refuse = SCMP_ACT_ERRNO(EACCES);
   if (filter.context == nullptr) os::throw_error(ENOMEM, "cannot create", "a seccomp filter");
-  int error =
-      seccomp_rule_add(filter.context, refuse, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+  // Not by the library's macros, which are C99 and no C++.
+  const scmp_arg_cmp not_unix{.arg = 0, .op = SCMP_CMP_NE, .datum_a = AF_UNIX, .datum_b = 0};
+  int error = seccomp_rule_add_array(filter.context, refuse, SCMP_SYS(socket), 1, &not_unix);
   // io_uring makes sockets without the system call.
   if (error == 0) error = seccomp_rule_add(filter.context, refuse, SCMP_SYS(io_uring_setup), 0);
   if (error == 0) error = seccomp_load(filter.context);
