@@ -179,7 +179,7 @@ class ROYONG_API Process {
   ~Process();
 
   /** @brief Starts the process; returns when it exists and has a pid.
-   *  @throws UsageError         started before; no `init`; a limit is out of range, or cannot be enforced here
+   *  @throws UsageError         started before; no `init`; the program is exiting; a limit is out of range, or cannot be enforced here
    *  @throws std::system_error  the system refuses (EAGAIN, ENOMEM, EMFILE): nothing half-started is left
    *  @throws ArenaFull          the arguments do not fit the quota
    */

@@ -89,6 +89,7 @@ Launched launch(StartMethod method, memory::Owner slot, const std::function<void
 
 std::shared_ptr<Child> start_child(ProcessPlan plan, Child::OnDeath on_death) {
   require_member();
+  const StartScope scope;
   check_limits(plan.options.limits);
   start_service();
   auto& own = runtime();

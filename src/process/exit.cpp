@@ -45,6 +45,18 @@ void attempt(Child& child, Action action) {
   }
 }
 
+void end_children() noexcept {
+  try {
+    const auto children = attached_children();
+    for (const auto& child : children)
+      if (child->daemon()) attempt(*child, [](Child& daemon) { daemon.end_daemon(); });
+    for (const auto& child : children)
+      attempt(*child, [](Child& any) { any.wait(Timeout::Clock::time_point::max()); });
+  } catch (const std::exception& error) {
+    warn("cannot wait for the children at exit: {}", error.what());
+  }
+}
+
 }  // namespace
 
 void add_exit_hook(void (*hook)() noexcept) {
@@ -56,17 +68,14 @@ void run_exit_order() noexcept {
   // atexit handlers also run in children of the user's fork, and in servers: none of these has children here.
   const Role role = runtime().role.load();
   if (role != Role::main && role != Role::worker) return;
+  refuse_starts();
   for (const auto hook : exit_hooks().hooks | std::views::reverse) hook();
-  try {
-    const auto children = attached_children();
-    for (const auto& child : children)
-      if (child->daemon()) attempt(*child, [](Child& daemon) { daemon.end_daemon(); });
-    for (const auto& child : children)
-      attempt(*child, [](Child& any) { any.wait(Timeout::Clock::time_point::max()); });
-  } catch (const std::exception& error) {
-    warn("cannot wait for the children at exit: {}", error.what());
-  }
+  end_children();
   stop_spares();
+  stop_forkserver();
+  // What other threads were starting when the exit began. Their server is gone, or is one that they have made since.
+  await_starts();
+  end_children();
   stop_forkserver();
 }
 

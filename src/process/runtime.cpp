@@ -47,6 +47,11 @@ void after_fork_in_child() {
   if (own.role.load() != Role::uninitialised) own.role = Role::outsider;
 }
 
+void leave_start() noexcept {
+  auto& starts = runtime().starts;
+  if (starts.fetch_sub(1) == 1) starts.notify_all();
+}
+
 }  // namespace
 
 Runtime& runtime() noexcept {
@@ -72,6 +77,23 @@ void require_member() {
   }
 }
 
+StartScope::StartScope() {
+  auto& own = runtime();
+  own.starts.fetch_add(1);
+  if (!own.ending.load()) return;
+  leave_start();
+  throw UsageError("the program is exiting: it cannot start processes any more");
+}
+
+StartScope::~StartScope() { leave_start(); }
+
+void refuse_starts() noexcept { runtime().ending.store(true); }
+
+void await_starts() noexcept {
+  auto& starts = runtime().starts;
+  for (int count = starts.load(); count != 0; count = starts.load()) starts.wait(count);
+}
+
 void watch_forks() {
   if (const int error = ::pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child)) {
     os::throw_error(error, "cannot register", "fork handlers");
@@ -83,6 +105,9 @@ void reset_after_fork() noexcept {
   // Handles of the user's may still share these children: they keep the object, not the descriptor.
   for (auto& [number, child] : own.children) child->abandon();
   own.children.clear();
+  // The start that this process comes from, and those of threads that do not exist here.
+  own.starts = 0;
+  own.ending = false;
   own.process_names = 0;
   forget_orphans();
   forget_spares();

@@ -37,6 +37,10 @@ struct Runtime {
   std::string parent_name;
   std::atomic<pid_t> pid{0};  ///< to recognise a child of the user's fork
 
+  /// The exit has begun: no start is let in any more (see StartScope).
+  std::atomic<bool> ending{false};
+  std::atomic<int> starts{0};  ///< under way
+
   std::mutex mutex;  ///< guards what follows; held across fork
   std::unordered_map<std::uint64_t, std::shared_ptr<Child>> children;  ///< living ones, by number
   std::uint64_t next_child = 1;
@@ -52,6 +56,27 @@ StartMethod default_start_method();
 
 /// @throws UsageError this process cannot start others: the text names the fix
 void require_member();
+
+/** @brief A start of a process, while it is under way.
+ *
+ *  At exit glibc forgets the fork handlers of a module when it runs the module's destructors, while other threads still run. A process
+ *  that one of them forked then would keep the write end of the death pipe, and nobody of its family would ever die with the parent.
+ *  So the exit, in this order, stores `ending`, lets nobody in who comes after, and waits for those who came before. Both sides store first and
+ *  then look at the other's word, sequentially consistent: one of the two sees the other.
+ */
+class StartScope {
+ public:
+  /// @throws UsageError the program is exiting
+  StartScope();
+  ~StartScope();
+  StartScope(const StartScope&) = delete;
+  StartScope& operator=(const StartScope&) = delete;
+};
+
+/// From now on no start begins.
+void refuse_starts() noexcept;
+/// Until none is under way.
+void await_starts() noexcept;
 
 /// Registers the fork handlers, once. After the arena's, so that a fork takes this floor's mutex
 /// before the memory floor's, as everything else does.

@@ -8,6 +8,7 @@
 #include <ostream>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "support/matchers.hpp"
@@ -139,6 +140,57 @@ INSTANTIATE_TEST_SUITE_P(
                     Refusal{"forkserver", {"clone3"}, ""}, Refusal{"spawn", {"close_range"}, ""},
                     Refusal{"forkserver", {"close_range"}, ""},
                     Refusal{"forkserver", {"landlock"}, ""}));
+
+class Reaped : public testing::TestWithParam<std::tuple<const char*, const char*>> {};
+
+/// What the program prints of a process whose status was taken away.
+std::string told(bool kernel_remembers, int code) {
+  return kernel_remembers ? std::to_string(code) : "unknown";
+}
+
+TEST_P(Reaped, by_others_children_end_and_the_kernel_is_asked_how) {
+  const auto& [method, how] = GetParam();
+  const Finished end = run({{program("reaped"), method, how}});
+  EXPECT_EQ(end.exit_code, 0) << end.error;
+  const bool remembers = end.output.starts_with("kernel remembers\n");
+  // A worker that ignores SIGCHLD because its parent did loses its child's status too.
+  EXPECT_EQ(end.output.substr(end.output.find('\n') + 1),
+            "ended " + told(remembers, 7) + "\nkilled " + told(remembers, -9) +
+                "\nother lives 1\nterminated " + told(remembers, -15) + "\nnested " +
+                told(remembers, 5) + "\nseen\n")
+      << end.error;
+  EXPECT_EQ(end.error, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Methods, Reaped,
+                         testing::Combine(testing::Values("fork", "spawn", "forkserver"),
+                                          testing::Values("ignore", "wait")),
+                         [](const auto& test) {
+                           return std::string(std::get<0>(test.param)) + "_" +
+                                  std::get<1>(test.param);
+                         });
+
+class ExitFromAnotherThread : public testing::TestWithParam<const char*> {};
+
+TEST_P(ExitFromAnotherThread, ends_the_program_in_order_with_that_code) {
+  for (const char* where : {"joining", "starting"}) {
+    const Finished end = run({{program("exit_from_thread"), GetParam(), where}});
+    EXPECT_EQ(end.exit_code, 7) << where << "\n" << end.error;
+    // What is no daemon is waited for; what is one is not.
+    EXPECT_EQ(end.output, "worker done\n") << where << "\n" << end.error;
+    EXPECT_EQ(end.error, "") << where;
+  }
+}
+
+TEST_P(ExitFromAnotherThread, of_a_process_ends_it_with_that_code) {
+  const Finished end = run({{program("exit_from_thread"), GetParam(), "worker"}});
+  EXPECT_EQ(end.exit_code, 0) << end.error;
+  EXPECT_EQ(end.output, "worker ended with 9\n") << end.error;
+  EXPECT_EQ(end.error, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(Methods, ExitFromAnotherThread,
+                         testing::Values("fork", "spawn", "forkserver"));
 
 class TypedMarker : public testing::TestWithParam<const char*> {};
 
