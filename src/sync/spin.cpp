@@ -40,4 +40,9 @@ void Spinner::count_processors() noexcept {
   errno = before;
 }
 
+void Spinner::count_processors_sometimes() noexcept {
+  constinit static thread_local unsigned sleeps = 0;
+  if (++sleeps % 16 == 0) count_processors();
+}
+
 }  // namespace royong::inline v0::sync

@@ -100,6 +100,9 @@ class Spinner {
     }
     --left_;
     if (++round_ % 16 == 0) {
+      // One processor that both sides share: the yield would let each of them look only after the other's sixteen rounds.
+      count_processors();
+      if (!several_processors()) left_ = 0;
       ::sched_yield();
       return true;
     }
@@ -111,15 +114,19 @@ class Spinner {
  private:
   static constexpr int longest = 64;
 
-  /// Whether this thread may run on more than one processor: as of the last time that it went to sleep.
+  /** Whether this thread may run on more than one processor.
+   *
+   *  Counted anew whenever a spin yields, so that a thread that was moved to one processor stops spinning at once; and, where it
+   *  does not spin for having one alone, with every sixteenth sleep, so that it learns of more.
+   */
   static bool several_processors() noexcept;
   static void count_processors() noexcept;
+  static void count_processors_sometimes() noexcept;
 
-  // The price of this hides behind that of the sleep that follows.
   void give_up() noexcept {
     over_ = true;
-    count_processors();
     if (history_ && round_ > 0) history_->record(false);
+    if (!several_processors()) count_processors_sometimes();
   }
 
   int left_;

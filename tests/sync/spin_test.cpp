@@ -21,7 +21,6 @@ int rounds_of(Spinner& spinner) {
   return rounds;
 }
 
-// The first wait after a change of the processors may still go by the ones before.
 template <class F>
 void on_processors(const std::vector<int>& processors, F body) {
   std::thread([&] {
@@ -37,17 +36,33 @@ TEST(Spinner, has_no_rounds_where_its_thread_may_run_on_one_processor_alone) {
   });
 }
 
-TEST(Spinner, learns_of_another_set_of_processors_when_it_sends_to_sleep) {
+TEST(Spinner, learns_of_more_processors_after_some_sleeps) {
   const auto all = os::affinity();
   if (all.size() < 2) GTEST_SKIP() << "one processor";
   on_processors({all.front()}, [&] {
     Spinner first(8);
     EXPECT_EQ(rounds_of(first), 0);
     os::set_affinity(all);
-    Spinner second(8);
-    EXPECT_EQ(rounds_of(second), 0);
-    Spinner third(8);
-    EXPECT_EQ(rounds_of(third), 8);
+    int sleeps = 1;
+    for (;; ++sleeps) {
+      Spinner next(8);
+      if (rounds_of(next) == 8) break;
+    }
+    EXPECT_EQ(sleeps, 16);
+  });
+}
+
+TEST(Spinner, stops_where_it_is_moved_to_one_processor) {
+  const auto all = os::affinity();
+  if (all.size() < 2) GTEST_SKIP() << "one processor";
+  on_processors(all, [&] {
+    Spinner before(64);
+    EXPECT_EQ(rounds_of(before), 64);
+    os::set_affinity({all.front()});
+    Spinner at_the_move(64);
+    EXPECT_EQ(rounds_of(at_the_move), 16) << "until it yields";
+    Spinner after(64);
+    EXPECT_EQ(rounds_of(after), 0);
   });
 }
 
