@@ -20,6 +20,7 @@ HERE = pathlib.Path(__file__).parent
 
 OTHER_PROGRAMS = {
     "python.json": [sys.executable, HERE / "peers" / "python_pool.py"],
+    "python_sync.json": [sys.executable, HERE / "peers" / "python_sync.py"],
     "compile_time.json": [HERE / "compile_time.sh"],
 }
 
@@ -30,6 +31,7 @@ class Row:
     def __init__(self):
         self.figures = {"limit": {}, "peer": {}, "royong": {}}
         self.memory = None
+        self.least_share = None
 
     def best(self, kind, is_rate):
         figures = [figure for figure, _ in self.figures[kind].values()]
@@ -65,6 +67,11 @@ def peer_rate_times(name, factor):
     return lambda ours, limit, row: row.of("peer", name) and ours >= factor * row.of("peer", name)
 
 
+def share_at_least(share):
+    """What the least served process gets of its fair share."""
+    return lambda ours, limit, row: row.least_share is not None and row.least_share >= share
+
+
 def memory_at_most(mib):
     return lambda ours, limit, row: row.memory is not None and row.memory <= mib
 
@@ -87,6 +94,27 @@ GOALS = {
         False,
         [("<= 2.5 s", at_most(2.5e9)), ("<= 400 MiB", memory_at_most(400))],
     ),
+    "L1": (
+        "Lock, uncontended pair with increment",
+        "Lock",
+        False,
+        [("<= 1.1x limit", within(1.1)), ("past pthread", peer_times("pthread_plain", 1))],
+    ),
+    "L2_2": (
+        "Lock, 2 processes, increments",
+        "Lock",
+        True,
+        [(">= 30 M/s", at_least(30e6)), ("least served >= 0.6 of its share", share_at_least(0.6))],
+    ),
+    "L2_4": (
+        "same, 4 processes",
+        "Lock",
+        True,
+        [(">= 30 M/s", at_least(30e6)), ("least served >= 0.6 of its share", share_at_least(0.6))],
+    ),
+    "L4_awake": ("two processes in turn, two cores, round trip", "Event", False, [("<= 2 us", at_most(2000))]),
+    "L4_one_core": ("same, on one core", "Event", False, [("<= 1.1x futex", within(1.1))]),
+    "L4_asleep": ("waking a sleeper on another core", "Event", False, [("<= 1.1x futex", within(1.1))]),
     "T1": (
         "no-op tasks, a future each",
         "apply_async",
@@ -108,10 +136,10 @@ def nanoseconds(time, unit):
 
 
 def rows_of(path):
-    """Yields name, median time in ns, rate or None, deviation of the time, MiB or None."""
+    """Yields name, median time in ns, rate or None, deviation of the time, and what else was counted."""
     data = json.loads(path.read_text(encoding="utf-8"))
     for row in data.get("rows", []):
-        yield row["name"], row["median_ns"], row.get("items_per_second"), row["mad_ns"], row.get("peak_mib")
+        yield row["name"], row["median_ns"], row.get("items_per_second"), row["mad_ns"], row
     medians, deviations = {}, {}
     for entry in data.get("benchmarks", []):
         which = {"median": medians, "mad": deviations}.get(entry.get("aggregate_name"))
@@ -121,13 +149,13 @@ def rows_of(path):
         time = nanoseconds(entry["real_time"], entry["time_unit"])
         deviation = deviations.get(name)
         spread = nanoseconds(deviation["real_time"], deviation["time_unit"]) if deviation else 0
-        yield name, time, entry.get("items_per_second"), spread, None
+        yield name, time, entry.get("items_per_second"), spread, entry
 
 
 def collect(folder):
     rows = {}
     for path in sorted(folder.glob("*.json")):
-        for name, time, rate, deviation, memory in rows_of(path):
+        for name, time, rate, deviation, counted in rows_of(path):
             parts = name.split("/")
             if len(parts) < 3 or parts[1] not in ("limit", "peer", "royong"):
                 continue
@@ -135,8 +163,9 @@ def collect(folder):
             is_rate = parts[0] in GOALS and GOALS[parts[0]][2]
             figure = rate if is_rate and rate else time
             row.figures[parts[1]][parts[2]] = (figure, deviation / time if time else 0)
-            if parts[1] == "royong" and memory is not None:
-                row.memory = memory
+            if parts[1] == "royong":
+                row.memory = counted.get("peak_mib", row.memory)
+                row.least_share = counted.get("least_share", row.least_share)
     return rows
 
 
@@ -164,6 +193,8 @@ def table_row(key, row):
     ours_text = "-" if ours is None else f"{text_of(ours, is_rate)} ±{100 * spread:.0f} %"
     if row.memory is not None and ours is not None:
         ours_text += f", {row.memory:.0f} MiB"
+    if row.least_share is not None and ours is not None:
+        ours_text += f", least share {row.least_share:.2f}"
     ratio = f"{ours / limit:.2f}" if ours and limit else "-"
     verdicts = []
     for text, judge in goals:
