@@ -6,10 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstring>     // for std::memset
-#include <filesystem>  // for std::filesystem::read_symlink
-#include <string>      // for std::string
-#include <thread>      // for std::thread
+#include <cstring>      // for std::memset
+#include <filesystem>   // for std::filesystem::read_symlink
+#include <string>       // for std::string
+#include <string_view>  // for std::string_view
+#include <thread>       // for std::thread
 
 #include "peers/zygote.hpp"
 #include "process/spares.hpp"
@@ -47,14 +48,27 @@ bool fork_and_wait() {
   return ::waitpid(pid, &status, 0) == pid && status == 0;
 }
 
-bool spawn_and_wait() {
-  static const std::string path =
-      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "empty_main";
-  char* arguments[] = {const_cast<char*>(path.c_str()), nullptr};
+constexpr const char* kEndAtOnce = "--end-at-once";
+
+bool spawn_and_wait(const std::string& path) {
+  char* arguments[] = {const_cast<char*>(path.c_str()), const_cast<char*>(kEndAtOnce), nullptr};
   pid_t pid = 0;
   if (::posix_spawn(&pid, path.c_str(), nullptr, nullptr, arguments, environ) != 0) return false;
   int status = -1;
   return ::waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+// The smallest C++ program, with no library but the standard ones.
+bool spawn_empty_program() {
+  static const std::string path =
+      std::filesystem::read_symlink("/proc/self/exe").parent_path() / "empty_main";
+  return spawn_and_wait(path);
+}
+
+// This program, with the libraries that it needs. Its main returns at once.
+bool spawn_this_program() {
+  static const std::string path = std::filesystem::read_symlink("/proc/self/exe");
+  return spawn_and_wait(path);
 }
 
 bool thread_and_join() {
@@ -142,7 +156,8 @@ void add_rows(Zygote& zygote) {
     measure(state, [&] { return join(zygote.start()); });
   };
   const auto by_fork = [](benchmark::State& state) { measure(state, fork_and_wait); };
-  const auto by_spawn = [](benchmark::State& state) { measure(state, spawn_and_wait); };
+  const auto by_spawn = [](benchmark::State& state) { measure(state, spawn_empty_program); };
+  const auto by_spawn_of_this = [](benchmark::State& state) { measure(state, spawn_this_program); };
   const auto by_thread = [](benchmark::State& state) { measure(state, thread_and_join); };
   const auto by_royong = [](mp::StartMethod method) {
     return [method](benchmark::State& state) {
@@ -169,7 +184,8 @@ void add_rows(Zygote& zygote) {
   add_row("P3", peer, "std_thread", by_thread)->UseRealTime();
   add_row("P3", royong, "warm", run_warm)->UseManualTime();
 
-  add_row("P4", limit, "posix_spawn", by_spawn)->UseRealTime();
+  add_row("P4", limit, "posix_spawn", by_spawn_of_this)->UseRealTime();
+  add_row("P4", peer, "posix_spawn_of_an_empty_program", by_spawn)->UseRealTime();
   add_row("P4", royong, "spawn", by_royong(mp::StartMethod::spawn))->UseRealTime();
   add_row("P4", royong, "fork", by_royong(mp::StartMethod::fork))->UseRealTime();
 }
@@ -177,6 +193,7 @@ void add_rows(Zygote& zygote) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && std::string_view(argv[1]) == kEndAtOnce) return 0;
   if (mp::is_worker()) mp::init(argc, argv);  // Never returns; the zygote is the user's alone.
   Zygote zygote;                              // First: it must be small, and of one thread.
   mp::init(argc, argv);

@@ -144,6 +144,10 @@ class ROYONG_API ProcessView {
  *  result is dropped. An exception that escapes prints `Process NAME:` and its traceback to
  *  stderr and makes the exit code 1.
  *
+ *  The process ends as by `exit`: its own children are joined, the exit handlers and the destructors of statics that were registered *in it* run,
+ *  and what is in its stdio buffers is written. A copy (fork, forkserver) leaves out what it inherited: a static object that was made before the
+ *  copy belongs to the process it is a copy of, and would be destroyed once for every copy. (So does Python: a child runs no handler of its parent.)
+ *
  *  The destructor joins; a daemon is terminated, then joined; a detached process is let go. Assigning another process does the
  *  same to the one that was there.
  *

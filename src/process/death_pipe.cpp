@@ -9,6 +9,7 @@
 #include <array>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "os/error.hpp"
 #include "os/fd.hpp"
@@ -55,16 +56,21 @@ void close_death_pipe_after_fork() noexcept {
   own.armed.reset();
 }
 
-void arm_death_pipe(int inherited) {
-  const os::Fd parents(inherited);
-  const std::string path = "/proc/self/fd/" + std::to_string(inherited);
+os::Fd open_death_pipe(int read_end) {
+  const std::string path = "/proc/self/fd/" + std::to_string(read_end);
   os::Fd own(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!own) os::throw_errno("cannot open", "the death pipe");
-  if (::fcntl(own.get(), F_SETOWN, ::getpid()) != 0 || ::fcntl(own.get(), F_SETSIG, SIGKILL) != 0 ||
+  if (::fcntl(own.get(), F_SETSIG, SIGKILL) != 0 ||
       ::fcntl(own.get(), F_SETFL, O_ASYNC | O_NONBLOCK) != 0) {
     os::throw_errno("cannot arm", "the death pipe");
   }
-  // The parent may have died before the signal was armed: then there is no writer any more.
+  return own;
+}
+
+void arm_death_pipe(os::Fd own) {
+  if (::fcntl(own.get(), F_SETOWN, ::getpid()) != 0)
+    os::throw_errno("cannot arm", "the death pipe");
+  // The parent may have died before the signal had an owner: then there is no writer any more.
   char byte = 0;
   if (::read(own.get(), &byte, 1) == 0) ::_exit(128 + SIGKILL);
   death_pipe().armed = std::move(own);

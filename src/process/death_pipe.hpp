@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include "os/fd.hpp"
+
 namespace royong::inline v0::detail {
 
 /// The read end to hand down (close-on-exec here); makes the pipe at the first call. @throws std::system_error
@@ -21,10 +23,16 @@ void unlock_death_pipe();
 /// In a child of fork, with the lock held: closes the parent's write end, else nobody would die. Async-signal-safe.
 void close_death_pipe_after_fork() noexcept;
 
-/** @brief Ties the life of this process to the parent's; ends the process when the parent is dead already.
- *  @param inherited the parent's read end; closed
+/** @brief Opens a read end anew for one child that is not there yet: everything but its owner is set.
+ *
+ *  Whoever makes the child does this, because it can do it while nobody waits for it.
  *  @throws std::system_error
  */
-void arm_death_pipe(int inherited);
+os::Fd open_death_pipe(int read_end);
+/** @brief Ties the life of this process to its parent's; ends the process when the parent is dead already.
+ *  @param own what `open_death_pipe` made for this process
+ *  @throws std::system_error
+ */
+void arm_death_pipe(os::Fd own);
 
 }  // namespace royong::inline v0::detail

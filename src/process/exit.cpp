@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/exit.hpp"
 
+#include <stdio.h>   // fcloseall
+#include <stdlib.h>  // on_exit
+#include <unistd.h>
+
 #include <exception>
+#include <iostream>
 #include <memory>
 #include <mutex>
 #include <ranges>
@@ -33,6 +38,15 @@ std::vector<std::shared_ptr<Child>> attached_children() {
   for (const auto& [number, child] : own.children)
     if (!child->detached()) children.push_back(child);
   return children;
+}
+
+/// The last of this process's own exit handlers: `exit` would run the inherited ones after it.
+[[noreturn]] void end_without_inherited(int code, void*) noexcept {
+  run_exit_order();
+  flush_standard_streams();
+  // Writes what is left in the user's files as exit does: without their locks, which a thread that reads may hold for ever.
+  ::fcloseall();
+  ::_exit(code);
 }
 
 /// One child that cannot be ended (it has changed its user) does not keep the others from being waited for.
@@ -77,6 +91,22 @@ void run_exit_order() noexcept {
   await_starts();
   end_children();
   stop_forkserver();
+}
+
+void leave_out_inherited_exit_handlers() {
+  if (::on_exit(end_without_inherited, nullptr) != 0) throw std::bad_alloc();
+}
+
+void flush_standard_streams() {
+  // The C++ streams have buffers of their own only where the program wanted it. Asked with `true`, libstdc++ answers and changes nothing.
+  if (!std::ios_base::sync_with_stdio(true)) {
+    std::cout.flush();
+    std::clog.flush();
+    std::wcout.flush();
+    std::wclog.flush();
+  }
+  std::fflush(stdout);
+  std::fflush(stderr);
 }
 
 }  // namespace royong::inline v0::detail

@@ -15,4 +15,16 @@ void add_exit_hook(void (*hook)() noexcept);
 /// Runs the order once in this process; registered with atexit by `init`.
 void run_exit_order() noexcept;
 
+/** @brief In a copy of another process, before anything of the user's: its exit runs the handlers and the destructors of statics that were
+ *         registered in this process, then the exit order, and ends there.
+ *
+ *  What it inherited belongs to the process it is a copy of: a static object that owns a file would remove it once for every copy.
+ *  It also saves the copy the destructors of every shared library, which cost more than the rest of its life.
+ *  @throws std::bad_alloc
+ */
+void leave_out_inherited_exit_handlers();
+
+/// What is in the buffers of the standard streams, C and C++, is written now: a copy of this process must not write it again.
+void flush_standard_streams();
+
 }  // namespace royong::inline v0::detail

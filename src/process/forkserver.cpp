@@ -121,8 +121,7 @@ Verdict self_test(Client& own) {
     return Verdict::unusable;
   }
   const ProbeSlot slot;
-  const auto probe =
-      request_copy(own, {slot.get().bits, static_cast<std::uint64_t>(Readiness::probe)});
+  const auto probe = request_copy(own, {slot.get().bits, 1});
   if (!probe) {
     if (const pid_t left = copy_of_dead_server(slot.get())) discard(left);
     return Verdict::died;
@@ -228,9 +227,8 @@ Launched launch_by_forkserver(memory::Owner slot, Readiness readiness) {
   auto& own = client();
   {
     const std::lock_guard lock(own.mutex);
-    // It always waits: one that had ended already, where SIGCHLD is ignored, would leave no descriptor to be had.
-    const ForkserverRequest request{slot.bits, static_cast<std::uint64_t>(Readiness::when_told)};
-    if (const auto pid = copy(own, request)) {
+    // It waits until it is told: one that had ended already, where SIGCHLD is ignored, would leave no descriptor to be had.
+    if (const auto pid = copy(own, {slot.bits, 0})) {
       Launched launched = supervise(*pid);
       if (readiness == Readiness::now) tell_to_go(slot);
       return launched;

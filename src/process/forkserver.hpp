@@ -17,8 +17,9 @@
 namespace royong::inline v0::detail {
 
 struct ForkserverRequest {
-  std::uint64_t slot;       ///< bits of the slot to become
-  std::uint64_t readiness;  ///< Readiness
+  std::uint64_t slot;  ///< bits of the slot to become
+  std::uint64_t
+      is_probe;  ///< 1: it looks at itself, tells by its exit code, and does not claim the slot
 };
 
 struct ForkserverReply {

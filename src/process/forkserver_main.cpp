@@ -66,6 +66,15 @@ void reply(int socket, ForkserverReply answer) {
   }
 }
 
+/// Empty when there is none to be had: whoever needs it then tries again and reports the error.
+os::Fd try_open_death_pipe(int read_end) noexcept {
+  try {
+    return open_death_pipe(read_end);
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
 /// Where the kernel notes the copy: in its slot, which the owner of this server can read after our death.
 std::uint32_t& note_of(memory::Owner slot) {
   auto& pid = memory::slot(slot).pid;
@@ -84,23 +93,27 @@ void run_forkserver(const Marker& marker) {
   // Not ignored: an interrupt that reaches a copy at its birth must wait for it, not be lost.
   block_interrupts();
   const os::Fd socket(marker.socket);
-  const int death_pipe = marker.death_pipe;
-  // The workers need the parent's read end too: this process arms a copy.
-  arm_death_pipe(os::duplicate(death_pipe).release());
+  const os::Fd death_pipe(marker.death_pipe);
+  arm_death_pipe(open_death_pipe(death_pipe.get()));
   const bool usable = is_single_threaded();
   if (usable) run_preload(marker.preload);
   reply(socket.get(), {usable && is_single_threaded() ? 0 : EBUSY, 0});
 
   for (;;) {
+    // The next copy's, made while nobody waits for one.
+    os::Fd next_death_pipe = try_open_death_pipe(death_pipe.get());
     ForkserverRequest request{};
     if (!receive(socket.get(), request)) ::_exit(0);
     try {
+      if (!next_death_pipe) next_death_pipe = open_death_pipe(death_pipe.get());
       const pid_t sibling = clone_sibling(note_of({request.slot}));
       if (sibling == 0) {
-        const auto readiness = static_cast<Readiness>(request.readiness);
-        if (readiness == Readiness::probe) ::_exit(is_thread_identity_sound() ? 0 : 1);
+        if (request.is_probe != 0) ::_exit(is_thread_identity_sound() ? 0 : 1);
         ::close(socket.get());
-        run_worker({.slot = {request.slot}, .death_pipe = death_pipe, .readiness = readiness});
+        ::close(death_pipe.get());
+        run_worker({.slot = {request.slot},
+                    .death_pipe = next_death_pipe.release(),
+                    .birth = Birth::copied});
       }
       reply(socket.get(), {0, sibling});
     } catch (const std::system_error& error) {

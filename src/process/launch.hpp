@@ -6,7 +6,6 @@
 
 #include <sys/types.h>
 
-#include <cstdint>     // for std::uint32_t
 #include <functional>  // for std::function
 
 #include "memory/slots.hpp"
@@ -24,9 +23,8 @@ struct Launched {
   int pidfd() const noexcept { return is_pidfd ? end.get() : -1; }
 };
 
-/// When the new process runs what its start-up message says: at once, or when it is told to.
-/// A probe runs nothing: it looks at itself, tells by its exit code, and does not claim its slot.
-enum class Readiness : std::uint32_t { now, when_told, probe };
+/// When the new process runs what its start-up message says: as soon as it is under supervision, or when it gets a message.
+enum class Readiness { now, when_told };
 
 /// The parent's word, when the start-up message is in place and the child is under supervision.
 void tell_to_go(memory::Owner slot) noexcept;

@@ -22,7 +22,8 @@ pid_t execute_self(const Marker& marker) {
   std::vector<std::string> arguments = own.arguments;
   if (arguments.empty()) arguments.push_back(own.executable);
   arguments.insert(arguments.begin() + 1, encode_marker(marker));
-  std::vector<int> inherited{marker.arena, marker.death_pipe};
+  std::vector<int> inherited{marker.arena};
+  if (marker.death_pipe >= 0) inherited.push_back(marker.death_pipe);
   if (marker.socket >= 0) inherited.push_back(marker.socket);
   return os::spawn(own.executable, arguments, inherited,
                    marker.role == Marker::Role::forkserver && ::getenv("LD_BIND_NOW") == nullptr
@@ -31,10 +32,11 @@ pid_t execute_self(const Marker& marker) {
 }
 
 Launched launch_by_spawn(memory::Owner slot) {
+  const os::Fd death_pipe = open_death_pipe(death_pipe_read_end());
   Lifeline line = Lifeline::make();
   const pid_t pid = execute_self({.role = Marker::Role::worker,
                                   .arena = memory::arena_fd(),
-                                  .death_pipe = death_pipe_read_end(),
+                                  .death_pipe = death_pipe.get(),
                                   .socket = line.childs(),
                                   .slot = slot});
   Launched launched = supervise(pid, std::move(line));

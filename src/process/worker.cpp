@@ -32,6 +32,8 @@ void replace_stdin() {
   if (!null || ::dup2(null.get(), STDIN_FILENO) < 0) os::throw_errno("cannot open", "/dev/null");
 }
 
+bool has_startup(memory::Owner slot) { return memory::slot(slot).startup.load() != 0; }
+
 StartupMessage take_startup(memory::Owner slot) {
   const memory::Offset block = memory::slot(slot).startup.exchange(0);
   if (block == 0) ::_exit(0);  // a spare process that is not wanted any more
@@ -67,31 +69,26 @@ StartupMessage become(const WorkerStart& start) {
   if (!is_thread_identity_sound())
     throw ProcessError(
         "the thread identity of this process is not sound: locks would not survive its death");
+  if (start.birth != Birth::executed) leave_out_inherited_exit_handlers();
   // Before the slot: a child whose parent died already must not claim one.
-  if (memory::slot(start.slot).detached.load() == 0) {
-    arm_death_pipe(start.death_pipe);
-  } else {
-    ::close(start.death_pipe);
-  }
+  os::Fd death_pipe(start.death_pipe);
+  if (memory::slot(start.slot).detached.load() == 0) arm_death_pipe(std::move(death_pipe));
+  death_pipe.reset();
   memory::claim_slot(start.slot);
-  if (start.forked) memory::inherit_shares();
-  if (start.readiness == Readiness::when_told) wait_until_told(start.slot);
+  if (start.birth == Birth::forked) memory::inherit_shares();
+  // A spare process gets its message when it is wanted.
+  if (!has_startup(start.slot)) wait_until_told(start.slot);
   StartupMessage message = take_startup(start.slot);
   introduce(message, start.slot);
   replace_stdin();
   install_worker_signals();
-  if (!start.forked) allow_interrupts();  // a fork has its parent's mask, as ever
+  if (start.birth != Birth::forked) allow_interrupts();  // a fork has its parent's mask, as ever
   if (!message.directory.empty() && ::chdir(message.directory.c_str()) != 0)
     os::report_errno("cannot change to", message.directory);
   apply_limits(message.limits);
+  // The parent takes this process under supervision meanwhile. If it fails to, nothing of the user's has run.
+  wait_until_told(start.slot);
   return message;
-}
-
-[[noreturn]] void end(int code, bool forked) {
-  if (!forked) std::exit(code);
-  run_exit_order();
-  std::fflush(nullptr);
-  ::_exit(code);
 }
 
 }  // namespace
@@ -112,7 +109,7 @@ void run_worker(const WorkerStart& start) {
   });
   guard.armed = false;
   if (caught) report_exception(name, caught);
-  end(caught ? 1 : 0, start.forked);
+  std::exit(caught ? 1 : 0);
 }
 
 }  // namespace royong::inline v0::detail

@@ -11,12 +11,18 @@
 
 namespace royong::inline v0::detail {
 
+/// Where a process comes from, and so what it shares with another one.
+enum class Birth {
+  executed,  ///< it has run the program from its beginning
+  copied,    ///< a copy of the forkserver
+  forked,    ///< a copy of the user's process
+};
+
 struct WorkerStart {
   memory::Owner slot;
-  int death_pipe = -1;  ///< the parent's read end
-  Readiness readiness = Readiness::when_told;
+  int death_pipe = -1;  ///< what open_death_pipe made for this process; it is taken over
+  Birth birth = Birth::executed;
   const std::function<void()>* local = nullptr;  ///< run this instead of the message's call (fork)
-  bool forked = false;  ///< a copy of the user's process: its exit handlers are not ours to run
 };
 
 /** @brief Becomes the process of `slot`, runs what its start-up message says, and ends.
