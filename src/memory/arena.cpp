@@ -63,10 +63,19 @@ std::uint64_t default_quota() {
   return std::min(machine, os::cgroup_memory().value_or(machine)) / 2;
 }
 
+// Memcheck reads all memory that is mapped when a process ends, to find leaks; and who reads a hole of a memfd fills it. In a large
+// arena that takes minutes and all memory of the machine.
+bool runs_under_valgrind() {
+  const char* preloaded = std::getenv("LD_PRELOAD");
+  return preloaded != nullptr &&
+         std::string_view(preloaded).find("vgpreload") != std::string_view::npos;
+}
+
 // The largest size worth asking for.
 std::uint64_t first_size() {
-  const std::uint64_t wanted =
-      std::clamp(std::bit_ceil(os::total_memory()), smallest_arena, largest_arena);
+  const std::uint64_t wanted = runs_under_valgrind() ? smallest_arena
+                                                     : std::clamp(std::bit_ceil(os::total_memory()),
+                                                                  smallest_arena, largest_arena);
   const rlimit limit = os::get_limit(RLIMIT_FSIZE);
   if (limit.rlim_cur == RLIM_INFINITY || limit.rlim_cur >= wanted) return wanted;
   if (limit.rlim_cur < smallest_arena) {

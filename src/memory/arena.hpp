@@ -26,7 +26,7 @@ using Offset = std::uint64_t;  ///< position in the arena; 0 (the header) means 
  * a slot.
  *
  *  Size: a power of two at least as large as the machine's memory, 64 GiB at the most, halved down
- * to 256 MiB where the system refuses (RLIMIT_AS, valgrind). RLIMIT_FSIZE is looked at before the
+ * to 256 MiB where the system refuses (RLIMIT_AS); 256 MiB under valgrind. RLIMIT_FSIZE is looked at before the
  *  file is made, because exceeding it raises SIGXFSZ. Quota: half of the smaller of the machine's
  * memory and the control group's limit, or what the environment variable ROYONG_ARENA_QUOTA says
  * (bytes, or with suffix K, M, G); never more than the arena has pages for.
