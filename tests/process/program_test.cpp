@@ -220,9 +220,8 @@ TEST_P(UnderValgrind, processes_start_and_end_and_no_error_is_found) {
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
   GTEST_SKIP() << "valgrind cannot run sanitizers";
 #endif
-  const Finished end = run(
-      {{"valgrind", "-q", "--error-exitcode=9", "--leak-check=full", "--show-leak-kinds=definite",
-        "--errors-for-leak-kinds=definite", program("start_many"), GetParam(), "1"}});
+  const Finished end =
+      run({{"valgrind", "-q", "--error-exitcode=9", program("start_many"), GetParam(), "1"}});
   if (end.exit_code == 127) GTEST_SKIP() << "needs valgrind";
   EXPECT_EQ(end.exit_code, 0) << end.error;
   EXPECT_EQ(end.output, "all started\nconsistent, again 7\n") << end.error;
