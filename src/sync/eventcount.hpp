@@ -88,8 +88,21 @@ struct EventCount {
     // Orders the caller's publication before the look at the bit (C before D above). The line of the word
     // is only read: while nobody sleeps it stays in the caches of all notifiers.
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    if ((word.load(std::memory_order_relaxed) & 1) != 0) wake_one();
+    if ((word.load(std::memory_order_relaxed) & 1) != 0) wake_some(1);
   }
+
+  /// Wakes `n` sleepers, or as many as there are. For states of which each waiter takes its part.
+  void notify(int n) noexcept {
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (n > 0 && (word.load(std::memory_order_relaxed) & 1) != 0) wake_some(n);
+  }
+
+  /** @brief Whether somebody may be asleep: for a notifier that would rather not pay for the fence in `notify`.
+   *
+   *  Right only if the notifier published by a sequentially consistent read-modify-write, and the waiters look at the
+   *  state by a sequentially consistent load: then C, D, A and B above are all in the single order without any fence.
+   */
+  bool has_sleepers() const noexcept { return (word.load(std::memory_order_seq_cst) & 1) != 0; }
 
   /// Wakes every sleeper.
   void notify_all() noexcept {
@@ -98,9 +111,9 @@ struct EventCount {
   }
 
  private:
-  void wake_one() noexcept {
+  void wake_some(int n) noexcept {
     const auto seen = word.fetch_add(2, std::memory_order_seq_cst) + 2;
-    if (os::futex_wake(word, 1) != 0) return;
+    if (os::futex_wake(word, n) != 0) return;
     auto expected = seen | 1;
     if (word.compare_exchange_strong(expected, (seen + 2) & ~1u, std::memory_order_seq_cst)) {
       os::futex_wake(word, INT_MAX);
