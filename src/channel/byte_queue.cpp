@@ -6,11 +6,13 @@
 #include <memory>     // for std::make_unique
 #include <optional>   // for std::optional
 #include <string>     // for std::to_string
+#include <utility>    // for std::exchange
 
 #include "channel/queue_ends.hpp"
 #include "channel/queue_state.hpp"
 #include "memory/blocks.hpp"
 #include "memory/objects.hpp"
+#include "os/error.hpp"
 #include "royong/error.hpp"
 #include "sync/spin.hpp"
 
@@ -47,6 +49,14 @@ void refuse_closed(const std::atomic<bool>& closed) {
   }
 }
 
+/** Whether this thread has put something since it last waited for something: then what it waits for now may well be the answer, and the
+ *  processes take turns. Else messages flow, and a consumer that looks too often only slows the producer down.
+ */
+thread_local bool expects_answer = false;
+
+/// So many looks at the shortest distance come first when an answer is expected: a few microseconds.
+constexpr int hasty_looks = 100;
+
 /** @brief Repeats `attempt` until it has done something; in between, while `hopeless`, it spins and then sleeps on `events`.
  *  @return how much was done; 0: the time was over
  */
@@ -56,7 +66,9 @@ std::size_t wait_for(Attempt attempt, Hopeless hopeless, sync::EventCount& event
   refuse_closed(closed);
   if (const auto done = attempt(); done != 0 || timeout.is_poll()) return done;
   const auto deadline = timeout.deadline();
-  for (sync::Spinner spinner(spin_rounds); spinner.once();) {
+  int haste = std::exchange(expects_answer, false) ? hasty_looks : 0;
+  for (sync::Spinner spinner(spin_rounds, &events); spinner.once();) {
+    for (; haste > 0 && hopeless(); --haste) sync::pause();
     if (hopeless()) continue;
     if (const auto done = attempt()) return done;
   }
@@ -72,16 +84,36 @@ std::size_t wait_for(Attempt attempt, Hopeless hopeless, sync::EventCount& event
   }
 }
 
+/** @brief Whether somebody may be asleep, for who has just released the lock under which it published.
+ *
+ *  Stands for the fence of `notify`: a robust mutex is released by an atomic read-modify-write, which on x86 is a full fence. Elsewhere it is none.
+ */
+bool has_sleepers_after_unlock(const sync::EventCount& events) noexcept {
+#if defined(__x86_64__)
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+#else
+  std::atomic_thread_fence(std::memory_order_seq_cst);
+#endif
+  return (events.word.load(std::memory_order_relaxed) & 1) != 0;
+}
+
+void notify_after_unlock(sync::EventCount& events, std::size_t changes) noexcept {
+  if (!has_sleepers_after_unlock(events)) return;
+  changes == 1 ? events.notify_one() : events.notify_all();
+}
+
 }  // namespace
 
 // ---- MessageBatch ----
 
 void MessageBatch::append(std::span<const std::byte> bytes, std::size_t messages) {
   if (capacity_ - used_ < bytes.size()) {
-    heap_.resize(std::max(2 * capacity_, used_ + bytes.size()));
-    if (data_ == inline_) std::memcpy(heap_.data(), inline_, used_);
-    data_ = heap_.data();
-    capacity_ = heap_.size();
+    const std::size_t capacity = std::max(2 * capacity_, used_ + bytes.size());
+    auto grown = std::make_unique_for_overwrite<std::byte[]>(capacity);
+    std::memcpy(grown.get(), data_, used_);
+    heap_ = std::move(grown);
+    data_ = heap_.get();
+    capacity_ = capacity;
   }
   std::memcpy(data_ + used_, bytes.data(), bytes.size());
   used_ += bytes.size();
@@ -105,10 +137,37 @@ void MessageBatch::clear() noexcept {
   used_ = read_ = count_ = 0;
 }
 
+// ---- Message ----
+
+Message::Message(MessageBatch& batch) {
+  const auto message = batch.next();
+  if (!batch.blocks_.empty()) {
+    block_ = batch.blocks_.back();
+    batch.blocks_.clear();
+    bytes_ = memory::block(block_).first(message.size());
+  } else {
+    copy_ = std::make_unique_for_overwrite<std::byte[]>(message.size());
+    bytes_ = {copy_.get(), message.size()};
+    std::memcpy(copy_.get(), message.data(), message.size());
+  }
+}
+
+Message::~Message() {
+  if (block_ == 0) return;
+  try {
+    // Not in a forked child, which has a copy of this object: the block is its parent's.
+    if (memory::owner_of(block_) == memory::self()) memory::free_block(block_);
+  } catch (const Error& error) {
+    os::report_error(std::string("cannot free a message: ") + error.what());
+  }
+}
+
 // ---- QueueEnd ----
 
 QueueEnd::QueueEnd() noexcept = default;
 QueueEnd::~QueueEnd() { delete watch_.load(std::memory_order_acquire); }
+
+void QueueEnd::require_open() const { refuse_closed(closed_); }
 
 int QueueEnd::fileno(const ObjectRef& queue) {
   refuse_closed(closed_);
@@ -150,6 +209,7 @@ std::size_t ByteQueue::put_many(std::span<const std::byte> bytes,
     return this->full() && state.shut.load(std::memory_order_relaxed) == channel::open;
   };
   const auto deadline = timeout.deadline();
+  expects_answer = true;
   std::size_t done = 0;
   while (done < sizes.size()) {
     // What is large is copied into its block before the lock is taken.
@@ -167,7 +227,7 @@ std::size_t ByteQueue::put_many(std::span<const std::byte> bytes,
     }
     if (put == 0) break;
     for (const auto end = done + put; done < end; ++done) bytes = bytes.subspan(sizes[done]);
-    put == 1 ? state.not_empty.notify_one() : state.not_empty.notify_all();
+    notify_after_unlock(state.not_empty, put);
     state.filled.ring(*record_);
     if (!timeout.is_forever()) timeout = Timeout(deadline - Timeout::Clock::now());
   }
@@ -184,7 +244,7 @@ bool ByteQueue::get(MessageBatch& out, std::size_t max, Timeout timeout, Closed 
   const auto attempt = [&] { return channel::take_some(*record_, max, out); };
   const auto taken = wait_for(attempt, empty, state.not_empty, timeout, closed);
   if (taken != 0 && state.maxsize.load(std::memory_order_relaxed) != 0) {
-    taken == 1 ? state.not_full.notify_one() : state.not_full.notify_all();
+    notify_after_unlock(state.not_full, taken);
   }
   // The first look comes without a fence, which every get would have to pay: who asks at this very instant may be shown
   // a message that is gone, until its next slice.
@@ -212,16 +272,41 @@ bool ByteQueue::full() const noexcept {
   return maxsize != 0 && size() >= maxsize;
 }
 
+void ByteQueue::task_done(Closed closed) const {
+  refuse_closed(closed);
+  if (channel::finish_one(*record_)) channel::state_of(*record_).all_done.notify_all();
+}
+
+bool ByteQueue::join(Timeout timeout, Closed closed) const {
+  QueueState& state = channel::state_of(*record_);
+  // Both only grow, and the first is never ahead: if they are equal now, they were equal when the first was read.
+  const auto attempt = [&]() -> std::size_t {
+    const auto done = state.done.load(std::memory_order_acquire);
+    return done == Position::of(state.tail.load(std::memory_order_acquire)).messages;
+  };
+  return wait_for(attempt, [&] { return attempt() == 0; }, state.all_done, timeout, closed) != 0;
+}
+
+std::size_t ByteQueue::lost() const noexcept {
+  return channel::state_of(*record_).lost.load(std::memory_order_relaxed);
+}
+
 void ByteQueue::shutdown(bool immediate) const { channel::shut(*record_, immediate); }
 
 void ByteQueue::wake() const noexcept {
   channel::state_of(*record_).not_empty.notify_all();
   channel::state_of(*record_).not_full.notify_all();
+  channel::state_of(*record_).all_done.notify_all();
 }
 
 void throw_full() { throw Full("the queue is full"); }
 
 void throw_empty() { throw Empty("the queue is empty"); }
+
+void throw_wrong_length(std::size_t bytes, std::size_t element) {
+  throw TransferError("a message of " + std::to_string(bytes) +
+                      " bytes is no range of elements of " + std::to_string(element));
+}
 
 void throw_negative_count() { throw UsageError("a count of messages cannot be negative"); }
 

@@ -5,6 +5,8 @@
 #include <cstring>    // for std::memcpy
 #include <mutex>      // for std::try_to_lock
 
+#include "channel/queue_ledger.hpp"
+#include "logging/log.hpp"
 #include "memory/blocks.hpp"
 #include "memory/robust_mutex.hpp"
 #include "royong/error.hpp"
@@ -19,6 +21,9 @@ using memory::Offset;
 using memory::Owner;
 
 constexpr int lock_spins = 32;
+
+/// In `spare`: its consumer has not handed it over yet. Blocks begin at multiples of 64.
+constexpr Offset unfinished = 1;
 
 Segment& segment(Offset offset) { return memory::at<Segment>(offset); }
 
@@ -82,13 +87,21 @@ void recover_put(ObjectRecord& record) {
     memory::free_block(pending);
   }
   state.pending.store(0);
+  if (const Offset spare = state.spare.load(); spare != 0 && (spare & unfinished) == 0) {
+    memory::set_owner(spare, queue);  // consumers leave it alone
+  }
 }
 
 void recover_get(ObjectRecord& record) {
   QueueState& state = state_of(record);
+  recover_ledger(record);
   const Owner queue = memory::owner_of_object(record);
   const Offset first = state.head_segment.load();
   if (!belongs_to(first, queue)) state.head_segment.store(segment(first).next.load());
+  if (const Offset spare = state.spare.load(); (spare & unfinished) != 0) {
+    memory::set_owner(spare & ~unfinished, queue);
+    state.spare.store(spare & ~unfinished);
+  }
 
   const auto head = Position::of(state.head.load());
   if (head.at == Position::of(state.tail.load()).at) return;
@@ -98,12 +111,16 @@ void recover_get(ObjectRecord& record) {
   if (header_at(place).kind != 0) memory::set_owner(large_at(place).block, queue);
 }
 
-/// Runs `section` under the lock, after the repair that the last owner's death calls for.
+/** @brief Runs `section` under the lock, after the repair that the last owner's death calls for.
+ *
+ *  While the lock looks taken it is only read: an attempt would take its line away from the owner.
+ */
 template <class Section>
 auto locked(ObjectRecord& record, pthread_mutex_t& mutex, void (*recover)(ObjectRecord&),
             Section section) {
   sync::Spinner spinner(lock_spins);
   do {
+    if (memory::looks_locked(mutex)) continue;
     const memory::RobustGuard guard(mutex, std::try_to_lock);
     if (!guard.owns()) continue;
     if (guard.owner_died()) recover(record);
@@ -115,27 +132,57 @@ auto locked(ObjectRecord& record, pthread_mutex_t& mutex, void (*recover)(Object
 }
 
 template <class Section>
-auto with_put_lock(ObjectRecord& record, Section section) {
-  return locked(record, state_of(record).put_lock, &recover_put, section);
-}
-
-template <class Section>
 auto with_get_lock(ObjectRecord& record, Section section) {
   return locked(record, state_of(record).get_lock, &recover_get, section);
 }
 
+template <class Section>
+auto with_put_lock(ObjectRecord& record, Section section) {
+  return locked(record, state_of(record).put_lock, &recover_put, section);
+}
+
 // ---- Segments ----
 
-/// A fresh one of this process's with room for `units`.
-Offset new_segment(std::size_t bytes, std::uint32_t start, std::uint32_t units) {
-  const Offset offset =
-      memory::allocate(std::max(bytes, sizeof(Segment) + std::size_t{units} * unit));
+void begin_segment(Offset offset, std::uint32_t start) {
   const std::size_t usable = memory::block(offset).size() - sizeof(Segment);
   auto& made = segment(offset);
   made.next.store(0, std::memory_order_relaxed);
   made.start = start;
   made.units = static_cast<std::uint32_t>(usable / unit);
+}
+
+/// A fresh one of this process's with room for `units`.
+Offset new_segment(std::size_t bytes, std::uint32_t start, std::uint32_t units) {
+  const Offset offset =
+      memory::allocate(std::max(bytes, sizeof(Segment) + std::size_t{units} * unit));
+  begin_segment(offset, start);
   return offset;
+}
+
+/// The spare, now of this process's, if there is one. Under the put lock.
+Offset take_spare(QueueState& state, std::uint32_t start) {
+  static_assert(longest_segment >= sizeof(Segment) + 2 * largest_inline, "any message fits");
+  // acquire: the consumers are done with it.
+  const Offset spare = state.spare.load(std::memory_order_acquire);
+  if (spare == 0 || (spare & unfinished) != 0) return 0;
+  memory::set_owner(spare, memory::self());  // (0)
+  state.spare.store(0, std::memory_order_release);
+  begin_segment(spare, start);
+  return spare;
+}
+
+/// Keeps a drained segment of this process's, or frees it. Under the get lock.
+void retire_segment(ObjectRecord& record, Offset drained) {
+  QueueState& state = state_of(record);
+  // Only producers change the word meanwhile, and only to 0.
+  if (memory::block(drained).size() < longest_segment || state.spare.load() != 0) {
+    memory::free_block(drained);
+    return;
+  }
+  state.spare.store(drained | unfinished, std::memory_order_relaxed);  // (2a)
+  memory::set_owner(drained, memory::owner_of_object(record));
+  // release: whoever takes it finds us done with it.
+  state.spare.store(drained, std::memory_order_release);
 }
 
 /// The last segment, with room for `units` at the tail: a new one behind it where there is none. Under the put lock.
@@ -147,8 +194,11 @@ Segment& room_for(ObjectRecord& record, std::uint32_t tail, std::uint32_t units)
   if (tail - Position::of(state.head.load()).at > most_units) {
     throw ArenaFull("a queue cannot hold more than 16 GiB of small messages");
   }
-  const std::size_t twice = 2 * (sizeof(Segment) + std::size_t{last.units} * unit);
-  const Offset added = new_segment(std::min(twice, longest_segment), tail, units);
+  Offset added = take_spare(state, tail);
+  if (added == 0) {
+    const std::size_t twice = 2 * (sizeof(Segment) + std::size_t{last.units} * unit);
+    added = new_segment(std::min(twice, longest_segment), tail, units);
+  }
   last.next.store(added, std::memory_order_release);  // (1)
   memory::set_owner(added, memory::owner_of_object(record));
   state.tail_segment.store(added, std::memory_order_relaxed);
@@ -156,18 +206,26 @@ Segment& room_for(ObjectRecord& record, std::uint32_t tail, std::uint32_t units)
 }
 
 /// The segment of the message at the head, of which there is one; frees those before, which are drained. Under the get lock.
-Segment& segment_to_read(QueueState& state, Position head) {
+Segment& segment_to_read(ObjectRecord& record, Position head) {
+  QueueState& state = state_of(record);
   Offset first = state.head_segment.load(std::memory_order_relaxed);
   while (const Offset next = next_if_drained(segment(first), head)) {
     memory::set_owner(first, memory::self());  // (1)
     state.head_segment.store(next);            // (2)
-    memory::free_block(first);
+    retire_segment(record, first);
     first = next;
   }
   return segment(first);
 }
 
 // ---- Taking, under the get lock ----
+
+/// Before a word of positions moves on by so many messages: its sum goes where the new word will look for it.
+void carry_sum(std::atomic<std::uint64_t> (&sums)[2], std::uint32_t messages, std::uint32_t more,
+               std::uint64_t bytes) noexcept {
+  const auto sum = sums[messages & 1].load(std::memory_order_relaxed);
+  sums[(messages + more) & 1].store(sum + bytes, std::memory_order_relaxed);
+}
 
 void take_large(ObjectRecord& record, const std::byte* place, Position head, MessageBatch& out) {
   QueueState& state = state_of(record);
@@ -177,9 +235,12 @@ void take_large(ObjectRecord& record, const std::byte* place, Position head, Mes
   out.append({place, bytes_of(header.size)}, 1);
   memory::set_owner(large.block, memory::self());  // (3)
   out.adopt(large.block);
+  carry_sum(state.blocks_taken, head.messages, 1, large.size);
+  const Position after{head.messages + 1, head.at + units_of(header)};
+  note_taking(record, 1, after);
   // release: a producer that sees the new head sees that we are done with the segment.
-  state.head.store(Position{head.messages + 1, head.at + units_of(header)}.word(),
-                   std::memory_order_release);  // (4)
+  state.head.store(after.word(), std::memory_order_release);  // (4)
+  note_taken(record);
 }
 
 std::size_t take_locked(ObjectRecord& record, std::size_t max, MessageBatch& out) {
@@ -192,7 +253,7 @@ std::size_t take_locked(ObjectRecord& record, std::size_t max, MessageBatch& out
     state.seen_tail.store(end, std::memory_order_relaxed);
     if (head.at == end) return 0;
   }
-  Segment& from = segment_to_read(state, head);
+  Segment& from = segment_to_read(record, head);
   const Offset next = from.next.load(std::memory_order_acquire);
   if (next != 0) {
     // Not beyond this segment. Unsigned differences: positions run around.
@@ -212,29 +273,47 @@ std::size_t take_locked(ObjectRecord& record, std::size_t max, MessageBatch& out
     return 1;
   }
   out.append({from.at(head.at), std::size_t{at - head.at} * unit}, count);
-  state.head.store(Position{head.messages + count, at}.word(), std::memory_order_release);  // (4)
+  carry_sum(state.blocks_taken, head.messages, count, 0);
+  const Position after{head.messages + count, at};
+  note_taking(record, count, after);
+  state.head.store(after.word(), std::memory_order_release);  // (4)
+  note_taken(record);
   return count;
 }
 
 void discard_locked(ObjectRecord& record) {
   MessageBatch dropped;
-  while (take_locked(record, 1024, dropped) != 0) dropped.clear();
+  while (const auto taken = take_locked(record, 1024, dropped)) {
+    dropped.clear();
+    note_done(record, static_cast<std::uint32_t>(taken));
+  }
 }
 
 [[noreturn]] void throw_shut() { throw ShutDown("the queue is shut down"); }
 
 // ---- What the memory floor calls ----
 
+void count_the_lost(ObjectRecord& record) noexcept {
+  const auto lost = with_get_lock(record, [&] { return settle_the_dead(record); });
+  if (lost == 0) return;
+  detail::warn("{} messages of a JoinableQueue died in the hands of a consumer: they are lost",
+               lost);
+}
+
 void repair(ObjectRecord& record, Owner) noexcept {
   // Waits for a live owner of a lock, too: it may be in the middle of the repair, and after our return the dead
   // process's blocks are freed.
   with_put_lock(record, [] {});
-  with_get_lock(record, [] {});
+  count_the_lost(record);
 }
 
 void wake(ObjectRecord& record) noexcept {
+  if (state_of(record).head_segment.load() == 0)
+    return;  // it is being made, or its creation failed
+  if (record.kind == detail::ObjectKind::joinable_queue) count_the_lost(record);
   state_of(record).not_empty.notify_all();
   state_of(record).not_full.notify_all();
+  state_of(record).all_done.notify_all();
   sync::ring_all(record);
 }
 
@@ -244,6 +323,7 @@ void destroy(ObjectRecord& record) noexcept {
   if (first == 0) return;  // its creation failed
   try {
     discard_locked(record);
+    if (const Offset spare = state.spare.exchange(0) & ~unfinished) memory::free_block(spare);
     for (first = state.head_segment.load(); first != 0;) {
       const Offset next = segment(first).next.load();
       memory::free_block(first);
@@ -256,8 +336,8 @@ void destroy(ObjectRecord& record) noexcept {
 
 [[maybe_unused]] const bool hooked = [] {
   using detail::ObjectKind;
-  for (const auto kind :
-       {ObjectKind::queue, ObjectKind::joinable_queue, ObjectKind::simple_queue}) {
+  for (const auto kind : {ObjectKind::queue, ObjectKind::joinable_queue, ObjectKind::simple_queue,
+                          ObjectKind::pipe}) {
     memory::set_kind_hooks(kind, {.repair = &repair, .wake = &wake, .destroy = &destroy});
   }
   return true;
@@ -267,20 +347,38 @@ void destroy(ObjectRecord& record) noexcept {
 
 QueueState& state_of(ObjectRecord& record) noexcept { return sync::state_of<QueueState>(record); }
 
-void create_queue(ObjectRecord& record, std::uint32_t maxsize) {
+bool is_window_full(const QueueState& state) noexcept {
+  const auto window = state.window.load(std::memory_order_relaxed);
+  if (window == 0) return false;
+  const auto tail = Position::of(state.tail.load(std::memory_order_acquire));
+  const auto head = Position::of(state.head.load(std::memory_order_acquire));
+  const auto put = state.blocks_put[tail.messages & 1].load(std::memory_order_relaxed);
+  const auto taken = state.blocks_taken[head.messages & 1].load(std::memory_order_relaxed);
+  const std::uint64_t in_segments = std::uint64_t{tail.at - head.at} * unit;
+  // A head that moves meanwhile may leave `taken` too high: then the sum of blocks seems negative, or too low by
+  // one message. Neither harms: a window is no hard limit.
+  const std::uint64_t in_blocks = put >= taken ? put - taken : 0;
+  return in_segments + in_blocks >= window;
+}
+
+void create_queue(ObjectRecord& record, std::uint32_t maxsize, std::uint32_t window) {
   QueueState& state = state_of(record);
   memory::init_robust(state.put_lock);
   memory::init_robust(state.get_lock);
   state.maxsize = maxsize;
+  state.window = window;
   const Offset first = new_segment(first_segment, 0, 1);
   state.tail_segment = first;
   state.head_segment = first;
   memory::set_owner(first, memory::owner_of_object(record));
+  if (record.kind == detail::ObjectKind::joinable_queue) create_ledger(record);
 }
 
-NewBlock::NewBlock(std::span<const std::byte> message)
-    : message_{memory::allocate(message.size()), message.size()} {
-  std::memcpy(memory::block(message_.block).data(), message.data(), message.size());
+NewBlock::NewBlock(std::span<const std::byte> message, std::span<const std::byte> more)
+    : message_{memory::allocate(message.size() + more.size()), message.size() + more.size()} {
+  std::byte* to = memory::block(message_.block).data();
+  if (!message.empty()) std::memcpy(to, message.data(), message.size());
+  if (!more.empty()) std::memcpy(to + message.size(), more.data(), more.size());
 }
 
 NewBlock::~NewBlock() {
@@ -299,14 +397,16 @@ std::size_t put_some(ObjectRecord& record, std::span<const std::byte> bytes,
       room = std::min<std::size_t>(room, maxsize - (tail.messages - head.messages));
       if (room == 0) return 0;
     }
+    if (is_window_full(state)) return 0;
     if (block) {
       const auto large = block->message();
       const MessageHeader header{sizeof large, 1};
       Segment& into = room_for(record, tail.at, units_of(header));
       const auto end = write(into, tail.at, header.kind, &large, sizeof large);
       state.pending_at.store(tail.at, std::memory_order_relaxed);
-      state.pending.store(large.block, std::memory_order_release);                           // (2)
-      memory::set_owner(large.block, memory::owner_of_object(record));                       // (3)
+      state.pending.store(large.block, std::memory_order_release);      // (2)
+      memory::set_owner(large.block, memory::owner_of_object(record));  // (3)
+      carry_sum(state.blocks_put, tail.messages, 1, large.size);
       state.tail.store(Position{tail.messages + 1, end}.word(), std::memory_order_release);  // (4)
       state.pending.store(0, std::memory_order_release);
       block->release();
@@ -324,6 +424,7 @@ std::size_t put_some(ObjectRecord& record, std::span<const std::byte> bytes,
       at = write(into, at, 0, message, size);
       message += size;
     }
+    carry_sum(state.blocks_put, tail.messages, count, 0);
     // release: whoever sees this tail sees the messages and the segment.
     state.tail.store(Position{tail.messages + count, at}.word(), std::memory_order_release);  // (4)
     return count;
@@ -332,18 +433,43 @@ std::size_t put_some(ObjectRecord& record, std::span<const std::byte> bytes,
 
 std::size_t take_some(ObjectRecord& record, std::size_t max, MessageBatch& out) {
   QueueState& state = state_of(record);
-  // Read before the ends: a queue that was shut before it was seen empty stays empty.
-  const auto shut = state.shut.load(std::memory_order_acquire);
-  if (state.head.load(std::memory_order_relaxed) == state.tail.load(std::memory_order_acquire)) {
-    if (shut != open) throw_shut();
-    return 0;
+  bool drop = false;
+  const auto at = Position::of(state.head.load(std::memory_order_relaxed)).at;
+  if (at == state.seen_tail.load(std::memory_order_relaxed)) {
+    // Read before the ends: a queue that was shut before it was seen empty stays empty.
+    const auto shut = state.shut.load(std::memory_order_acquire);
+    if (state.head.load(std::memory_order_relaxed) == state.tail.load(std::memory_order_acquire)) {
+      if (shut != open) throw_shut();
+      return 0;
+    }
+    drop = shut == discarding;
   }
   return with_get_lock(record, [&]() -> std::size_t {
-    if (shut == discarding) {
+    if (drop || state.dropping.load(std::memory_order_relaxed) != 0) {
       discard_locked(record);
       throw_shut();
     }
     return take_locked(record, max, out);
+  });
+}
+
+bool finish_one(ObjectRecord& record) {
+  QueueState& state = state_of(record);
+  return with_get_lock(record, [&] {
+    const auto put = Position::of(state.tail.load(std::memory_order_acquire)).messages;
+    if (state.done.load(std::memory_order_relaxed) == put) {
+      throw UsageError("task_done was called too many times: more often than messages were put");
+    }
+    note_done(record, 1);
+    return state.done.load(std::memory_order_relaxed) == put;
+  });
+}
+
+/// The consumers' half of an immediate shutdown.
+void discard(ObjectRecord& record) {
+  with_get_lock(record, [&] {
+    state_of(record).dropping.store(1, std::memory_order_relaxed);
+    discard_locked(record);
   });
 }
 
@@ -354,10 +480,26 @@ void shut(ObjectRecord& record, bool immediate) {
     const auto more = state.shut.load() | (immediate ? discarding : draining);
     state.shut.store(more, std::memory_order_release);
   });
-  if (immediate) with_get_lock(record, [&] { discard_locked(record); });
+  if (immediate) discard(record);
   state.not_empty.notify_all();
   state.not_full.notify_all();
+  state.all_done.notify_all();
   state.filled.ring(record);  // for good
+}
+
+void hang_up(ObjectRecord& record, bool immediate) noexcept {
+  QueueState& state = state_of(record);
+  if (state.tail_segment.load() == 0) return;  // its creation failed
+  try {
+    with_put_lock(record, [&] {
+      const auto more = state.shut.load() | (immediate ? discarding : draining);
+      state.shut.store(more, std::memory_order_release);
+    });
+    if (immediate) discard(record);
+  } catch (...) {
+    // Out of memory for the list of what was dropped: a get drops the rest, or the end of the queue does.
+  }
+  wake(record);
 }
 
 }  // namespace royong::inline v0::channel

@@ -24,14 +24,17 @@ inline std::size_t bytes_of(std::size_t size) noexcept {
   return sizeof(MessageHeader) + (size + unit - 1) / unit * unit;
 }
 
-/// Makes a fresh record a queue. @throws ArenaFull
-void create_queue(ObjectRecord& record, std::uint32_t maxsize);
+/// Makes a fresh record a queue. @param window  bytes that it holds before puts wait; 0: no limit @throws ArenaFull
+void create_queue(ObjectRecord& record, std::uint32_t maxsize, std::uint32_t window = 0);
+
+/// Whether the window leaves no room at this instant. True by mistake only while a get is moving the head, which then wakes.
+bool is_window_full(const QueueState& state) noexcept;
 
 /// A large message in a block of this process's, until the queue has taken it over.
 class NewBlock {
  public:
-  /// Copies the message. @throws ArenaFull
-  explicit NewBlock(std::span<const std::byte> message);
+  /// Copies the message, which may come in two parts. @throws ArenaFull
+  explicit NewBlock(std::span<const std::byte> message, std::span<const std::byte> more = {});
   NewBlock(const NewBlock&) = delete;
   NewBlock& operator=(const NewBlock&) = delete;
   ~NewBlock();
@@ -56,7 +59,16 @@ std::size_t put_some(ObjectRecord& record, std::span<const std::byte> bytes,
  */
 std::size_t take_some(ObjectRecord& record, std::size_t max, MessageBatch& out);
 
+/** @brief One message of a JoinableQueue is done.
+ *  @return whether that was the last one that was put
+ *  @throws UsageError more often than messages were put
+ */
+bool finish_one(ObjectRecord& record);
+
 /// From now on nothing can be put; with `immediate` nothing taken either, and what is there is dropped.
 void shut(ObjectRecord& record, bool immediate);
+
+/// The same from a hook of another object, under the directory's lock; can be done twice. What cannot be dropped now goes with the queue.
+void hang_up(ObjectRecord& record, bool immediate) noexcept;
 
 }  // namespace royong::inline v0::channel

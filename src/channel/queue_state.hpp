@@ -15,6 +15,7 @@
  *  | a producer dies after it ...           | what is there                            | repair (`recover_put`) |
  *  |----------------------------------------|------------------------------------------|------------------------|
  *  | filled a block or a segment            | owned by the dead process                | none: swept |
+ *  | (0) took the spare segment             | the spare still, owned by the dead process | it becomes the queue's again |
  *  | (1) linked the segment (`next`)        | in the chain, owned by the dead process  | it becomes the queue's, `tail_segment` moves on |
  *  | (2) noted the block (`pending`)        | owned by the dead process                | forget the note; swept |
  *  | (3) made the block the queue's         | the queue's, but in no message           | free it: `tail` did not move since (2) |
@@ -24,8 +25,17 @@
  *  |----------------------------------------|------------------------------------------|------------------------|
  *  | (1) made the drained segment its own   | still at the head, nothing unread in it  | `head_segment` moves on; the segment is swept |
  *  | (2) moved `head_segment`               | owned by the dead process                | none: swept |
+ *  | (2a) laid it down as `spare`           | the spare, owned by the dead process     | it becomes the queue's again |
  *  | (3) made the first message's block its own | still in the queue                   | it becomes the queue's again |
  *  | (4) moved `head`: **the commit**       | in the dead consumer's hand: lost with it | none: its block is swept |
+ *
+ *  **The spare.** A drained segment of full length is kept for the producers, one at the most: in a steady flow two or three segments go round and no memory is asked
+ *  for. Consumers lay it down where there is none, producers take it where there is one, each by one store; its owner is the queue, or who is handling it.
+ *
+ *  **A window.** A direction of a pipe is bounded in bytes, so that a slow reader holds up its writer and does not fill the arena. What lies in segments is the
+ *  difference of the positions; what lies in blocks is counted by two running sums, of bytes ever put and ever taken. Each sum has two places, and the one that
+ *  counts is named by the lowest bit of the number of messages in `tail` or `head`: whoever is about to move that word first writes the other place. So
+ *  the store that commits the message commits its sum, and a death before it leaves the sum as it was.
  *
  *  So a put that was killed may have put its message, and a get that was killed takes at most what it was taking. An owner
  *  is changed under the lock only, and before the commit: afterwards the other side may free the block at any instant.
@@ -102,15 +112,30 @@ struct QueueState {
   std::atomic<std::uint32_t> pending_at;  ///< where `tail` was when `pending` was noted
   std::atomic<std::uint32_t> maxsize;     ///< 0: bounded by the quota alone
   std::atomic<std::uint32_t> shut;
+  std::atomic<std::uint32_t> window;         ///< bytes between head and tail; 0: no limit
+  std::atomic<std::uint64_t> blocks_put[2];  ///< see "A window"
 
   alignas(64) pthread_mutex_t get_lock;
   std::atomic<memory::Offset> head_segment;
   sync::EventCount not_full;
   sync::Bell drained;
+  std::atomic<memory::Offset> spare;  ///< 0: none
 
   alignas(64) std::atomic<std::uint64_t> head;
-  /// `tail.at` as a consumer last saw it: while there is something before it, the producers' line is left alone.
+  /// `tail.at` as a consumer last saw it: while there is something before it, the producers' lines are left alone.
   std::atomic<std::uint32_t> seen_tail;
+  std::atomic<std::uint32_t>
+      dropping;  ///< 1: what is there is not to be taken; changed under the get lock
+  std::atomic<std::uint64_t> blocks_taken[2];
+
+  // Of a JoinableQueue: see queue_ledger.hpp. Changed under the get lock.
+  std::atomic<std::uint32_t> done;  ///< messages that were done or lost, ever: the truth of `join`
+  std::atomic<std::uint32_t> lost;  ///< in the hands of consumers that died
+  sync::EventCount all_done;
+  std::atomic<std::uint32_t> intent;  ///< which entries are being written; 0: none
+  std::atomic<std::uint32_t> intended_hand;
+  std::atomic<std::uint32_t> intended_done;
+  std::atomic<std::uint32_t> intended_lost;
 };
 static_assert(sizeof(QueueState) == 256);
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "memory/robust_mutex.hpp"
 
+#include <linux/futex.h>
+
+#include <atomic>  // for std::atomic_ref
 #include <cerrno>  // for EOWNERDEAD
 
 #include "os/error.hpp"
@@ -40,6 +43,13 @@ void init_robust(pthread_mutex_t& mutex) {
   if (const int error = ::pthread_mutex_init(&mutex, attributes.get())) {
     os::throw_error(error, "cannot initialise", "a shared mutex");
   }
+}
+
+bool looks_locked(const pthread_mutex_t& mutex) noexcept {
+  // The kernel leaves FUTEX_OWNER_DIED without a thread id: that one is to be had.
+  const auto word =
+      std::atomic_ref(const_cast<int&>(mutex.__data.__lock)).load(std::memory_order_relaxed);
+  return (static_cast<unsigned>(word) & FUTEX_TID_MASK) != 0;
 }
 
 RobustGuard::RobustGuard(pthread_mutex_t& mutex) : mutex_(mutex) {

@@ -17,6 +17,9 @@ namespace royong::inline v0::memory {
 /// Initialises in place, once in the memory's life. @throws std::system_error
 void init_robust(pthread_mutex_t& mutex);
 
+/// Whether somebody living holds it, at this instant. Only reads: for those who wait awake.
+bool looks_locked(const pthread_mutex_t& mutex) noexcept;
+
 /// Locks; after EOWNERDEAD marks the mutex consistent and remembers that it happened.
 class RobustGuard {
  public:

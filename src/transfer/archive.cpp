@@ -68,7 +68,8 @@ void Writer::write_object(const ObjectRef& object) {
   std::uint32_t pin = no_pin;
   if (transit_ == Transit::argument) {
     kept_.push_back(object);
-  } else {
+  } else if (carrier_ == 0 || memory::owner_of_object(object.record()).bits != carrier_) {
+    // Not for what carries it: its own handle would keep a queue that nobody else holds alive for ever.
     pinned_.reserve(pinned_.size() +
                     1);  // so that nothing can fail between the pin and the note of it
     pin = memory::pin(object, memory::Owner{carrier_});

@@ -116,6 +116,12 @@ class ROYONG_API Writer {
   /// Transit::message: the bytes have been sent, so the pins belong to the message now. Without
   /// this call the destructor drops them.
   void commit() noexcept { pinned_.clear(); }
+  /// Likewise, of the first so many pins only: of several messages that were written, some have been sent.
+  void commit(std::size_t pins) noexcept {
+    pinned_.erase(pinned_.begin(), pinned_.begin() + static_cast<std::ptrdiff_t>(pins));
+  }
+  /// Pins that were made and not committed.
+  std::size_t pins() const noexcept { return pinned_.size(); }
 
   void write_raw(const void* data, std::size_t size) { std::memcpy(extend(size), data, size); }
   /// Writes a range so that it is aligned if the message is; `Reader::skip_alignment` comes before

@@ -7,7 +7,9 @@
 #include <atomic>   // for std::atomic
 #include <cstddef>  // for std::byte, std::size_t
 #include <cstdint>  // for std::uint64_t
+#include <memory>   // for std::unique_ptr
 #include <span>     // for std::span
+#include <utility>  // for std::exchange
 #include <vector>   // for std::vector
 
 #include "royong/detail/config.hpp"
@@ -43,14 +45,46 @@ class ROYONG_API MessageBatch {
   void adopt(std::uint64_t block) noexcept { blocks_.push_back(block); }
 
  private:
-  std::byte inline_[192];  // not initialised
+  friend class Message;
+
+  alignas(16) std::byte inline_[2048];  // not initialised; a message of 1 KiB needs no more
   std::byte* data_ = inline_;
   std::size_t capacity_ = sizeof inline_;
   std::size_t used_ = 0;
   std::size_t read_ = 0;
   std::size_t count_ = 0;
-  std::vector<std::byte> heap_;
+  std::unique_ptr<std::byte[]> heap_;
   std::vector<std::uint64_t> blocks_;
+};
+
+/** @brief One message that lies where it is until this object ends: in its block of the arena, or, if it is short, in a copy.
+ *
+ *  The block belongs to this process: if that dies, it is swept.
+ */
+class ROYONG_API Message {
+ public:
+  Message() noexcept = default;
+  /// The next of a batch. There must be one, and it alone.
+  explicit Message(MessageBatch& batch);
+  Message(Message&& other) noexcept
+      : bytes_(std::exchange(other.bytes_, {})),
+        block_(std::exchange(other.block_, 0)),
+        copy_(std::move(other.copy_)) {}
+  Message& operator=(Message&& other) noexcept {
+    std::swap(bytes_, other.bytes_);
+    std::swap(block_, other.block_);
+    std::swap(copy_, other.copy_);
+    return *this;
+  }
+  ~Message();
+
+  /// Aligned to 16. Nobody else sees them.
+  std::span<std::byte> bytes() const noexcept { return bytes_; }
+
+ private:
+  std::span<std::byte> bytes_;
+  std::uint64_t block_ = 0;
+  std::unique_ptr<std::byte[]> copy_;
 };
 
 /// What the copies of one handle have in common in this process.
@@ -62,6 +96,8 @@ class ROYONG_API QueueEnd {
   QueueEnd& operator=(const QueueEnd&) = delete;
 
   const std::atomic<bool>& closed() const noexcept { return closed_; }
+  /// @throws UsageError closed
+  void require_open() const;
   /// From now on members throw UsageError. Who waits must be woken.
   void close() noexcept { closed_.store(true); }
   /// A descriptor that is readable while there is a message, or no more will come. @throws UsageError closed, or no member
@@ -108,6 +144,15 @@ class ROYONG_API ByteQueue {
   /// As `get` of one message for ever. @return false: shut down and drained
   bool get_or_end(MessageBatch& out, Closed closed) const;
 
+  // Of a JoinableQueue.
+
+  /// @throws UsageError more often than messages were put
+  void task_done(Closed closed) const;
+  /// @return false: not every message was done in time
+  bool join(Timeout timeout, Closed closed) const;
+  /// Messages that died in the hands of their consumers.
+  std::size_t lost() const noexcept;
+
   /// Messages in the queue, at one instant.
   std::size_t size() const noexcept;
   bool full() const noexcept;
@@ -123,5 +168,7 @@ class ROYONG_API ByteQueue {
 [[noreturn]] ROYONG_API void throw_full();
 [[noreturn]] ROYONG_API void throw_empty();
 [[noreturn]] ROYONG_API void throw_negative_count();
+/// What came is no message of this queue's type: TransferError.
+[[noreturn]] ROYONG_API void throw_wrong_length(std::size_t bytes, std::size_t element);
 
 }  // namespace royong::inline v0::detail
