@@ -21,7 +21,7 @@
 namespace royong::inline v0::memory {
 
 inline constexpr std::array<char, 8> arena_magic{'r', 'o', 'y', 'o', 'n', 'g', '\n', '\x1a'};
-inline constexpr std::uint32_t layout_version = 1;
+inline constexpr std::uint32_t layout_version = 2;
 
 inline constexpr std::uint64_t page_size = std::uint64_t{1} << 16;
 inline constexpr std::uint64_t smallest_arena = std::uint64_t{256} << 20;
@@ -98,7 +98,9 @@ inline constexpr Offset pins_offset = modules_offset + modules_size;
 inline constexpr std::uint64_t pins_size = max_pins * sizeof(Pin);
 inline constexpr Offset exceptions_offset = pins_offset + pins_size;
 inline constexpr std::uint64_t exceptions_size = std::uint64_t{32} << 10;
-inline constexpr Offset objects_offset = exceptions_offset + exceptions_size;
+inline constexpr Offset segments_offset = exceptions_offset + exceptions_size;
+inline constexpr std::uint64_t segments_size = std::uint64_t{320} << 10;
+inline constexpr Offset objects_offset = segments_offset + segments_size;
 inline constexpr Offset page_table_offset = objects_offset + max_objects * sizeof(ObjectRecord);
 static_assert(sizeof(Header) <= slots_offset);
 static_assert(objects_offset % alignof(ObjectRecord) == 0 && page_table_offset % 64 == 0);

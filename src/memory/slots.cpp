@@ -160,6 +160,15 @@ std::uint32_t used_slots() noexcept {
   return used;
 }
 
+Owner find_alive(Owner except) noexcept {
+  if (!has_arena()) return {};
+  for (std::uint32_t i = 0; i < header().slots_high.load(); ++i) {
+    const Owner owner = Owner::of(i, slot_table()[i].generation.load());
+    if (owner != except && is_alive(owner)) return owner;
+  }
+  return {};
+}
+
 void for_each_child(Owner parent, void (*visit)(Owner child, void* context), void* context) {
   const std::uint32_t high = checked_header().slots_high.load();
   for (std::uint32_t i = 0; i < high; ++i) {

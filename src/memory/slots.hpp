@@ -114,6 +114,9 @@ void add_sweep_hook(SweepHook hook);
 /// Slots that are not free, for leak tests.
 std::uint32_t used_slots() noexcept;
 
+/// Some process that is alive, another than `except`; nobody: there is none.
+Owner find_alive(Owner except = {}) noexcept;
+
 /// Calls `visit(owner)` for every slot that is reserved, live or dead and not swept, whose parent
 /// is `parent`.
 void for_each_child(Owner parent, void (*visit)(Owner child, void* context), void* context);

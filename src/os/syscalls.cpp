@@ -25,6 +25,7 @@ namespace {
 
 constexpr Syscalls kernel{
     .open = [](const char* path, int flags) { return ::open(path, flags); },
+    .create = [](const char* path, int flags, mode_t mode) { return ::open(path, flags, mode); },
     .close = ::close,
     .close_range =
         [](unsigned first, unsigned last, unsigned flags) {
@@ -37,7 +38,11 @@ constexpr Syscalls kernel{
     .readlink = [](const char* path, char* buffer,
                    std::size_t size) { return ::readlink(path, buffer, size); },
     .stat = [](const char* path, struct stat* out) { return ::stat(path, out); },
+    .lstat = [](const char* path, struct stat* out) { return ::lstat(path, out); },
     .fstat = [](int fd, struct stat* out) { return ::fstat(fd, out); },
+    .fchmod = ::fchmod,
+    .linkat = ::linkat,
+    .unlink = ::unlink,
     .fcntl = [](int fd, int command, long argument) { return ::fcntl(fd, command, argument); },
     .ioctl = [](int fd, unsigned long request,
                 void* argument) { return ::ioctl(fd, request, argument); },
@@ -70,6 +75,19 @@ constexpr Syscalls kernel{
     .epoll_wait = ::epoll_wait,
     .eventfd = ::eventfd,
     .socketpair = ::socketpair,
+    .socket = ::socket,
+    .bind = [](int fd, const sockaddr* address,
+               socklen_t size) { return ::bind(fd, address, size); },
+    .listen = ::listen,
+    .accept4 = [](int fd, sockaddr* address, socklen_t* size,
+                  int flags) { return ::accept4(fd, address, size, flags); },
+    .connect = [](int fd, const sockaddr* address,
+                  socklen_t size) { return ::connect(fd, address, size); },
+    .shutdown = ::shutdown,
+    .getsockname = [](int fd, sockaddr* address,
+                      socklen_t* size) { return ::getsockname(fd, address, size); },
+    .getsockopt = ::getsockopt,
+    .setsockopt = ::setsockopt,
     .sendmsg = ::sendmsg,
     .recvmsg = ::recvmsg,
     .getrlimit =

@@ -27,6 +27,7 @@ namespace royong::inline v0::os {
 
 struct Syscalls {
   int (*open)(const char* path, int flags);
+  int (*create)(const char* path, int flags, mode_t mode);  ///< open, with the mode of a new file
   int (*close)(int fd);
   int (*close_range)(unsigned first, unsigned last, unsigned flags);
   ssize_t (*read)(int fd, void* buffer, std::size_t size);
@@ -35,7 +36,11 @@ struct Syscalls {
   ssize_t (*write)(int fd, const void* buffer, std::size_t size);
   ssize_t (*readlink)(const char* path, char* buffer, std::size_t size);
   int (*stat)(const char* path, struct stat* out);
+  int (*lstat)(const char* path, struct stat* out);
   int (*fstat)(int fd, struct stat* out);
+  int (*fchmod)(int fd, mode_t mode);
+  int (*linkat)(int from, const char* path, int to, const char* name, int flags);
+  int (*unlink)(const char* path);
   int (*fcntl)(int fd, int command, long argument);
   int (*ioctl)(int fd, unsigned long request, void* argument);
 
@@ -62,6 +67,15 @@ struct Syscalls {
   int (*eventfd)(unsigned initial, int flags);
 
   int (*socketpair)(int domain, int type, int protocol, int fds[2]);
+  int (*socket)(int domain, int type, int protocol);
+  int (*bind)(int fd, const sockaddr* address, socklen_t size);
+  int (*listen)(int fd, int backlog);
+  int (*accept4)(int fd, sockaddr* address, socklen_t* size, int flags);
+  int (*connect)(int fd, const sockaddr* address, socklen_t size);
+  int (*shutdown)(int fd, int how);
+  int (*getsockname)(int fd, sockaddr* address, socklen_t* size);
+  int (*getsockopt)(int fd, int level, int name, void* value, socklen_t* size);
+  int (*setsockopt)(int fd, int level, int name, const void* value, socklen_t size);
   ssize_t (*sendmsg)(int fd, const msghdr* message, int flags);
   ssize_t (*recvmsg)(int fd, msghdr* message, int flags);
 

@@ -16,17 +16,25 @@
 #include "os/limits.hpp"
 #include "process/exit.hpp"
 #include "process/forkserver.hpp"
+#include "process/keeper.hpp"
 #include "process/lifeline.hpp"
 #include "process/runtime.hpp"
 #include "process/service.hpp"
 #include "process/startup.hpp"
 #include "process/worker.hpp"
 #include "royong/error.hpp"
+#include "sync/segments.hpp"
 
 namespace royong::inline v0 {
 
 namespace detail {
 namespace {
+
+/// Named shared memory of this family, when this was its last process.
+void remove_segments() noexcept {
+  const Role role = runtime().role.load();
+  if (role == Role::main || role == Role::worker) sync::remove_segments_if_alone();
+}
 
 /// What every member does first, whatever it becomes.
 void set_up(std::vector<std::string> arguments) {
@@ -35,7 +43,9 @@ void set_up(std::vector<std::string> arguments) {
   own.executable = os::self_executable();
   own.pid = ::getpid();
   os::set_error_reporter([](std::string_view message) noexcept { warn("{}", message); });
-  if (std::atexit(run_exit_order) != 0) throw std::bad_alloc();
+  // Last in, first out: the segments go when the children have ended.
+  for (const auto handler : {+[] { remove_segments(); }, +[] { run_exit_order(); }})
+    if (std::atexit(handler) != 0) throw std::bad_alloc();
 }
 
 /// One descriptor a worker is needed; the soft limit is for programs that use select.
@@ -47,6 +57,8 @@ void raise_descriptor_limit() {
 [[noreturn]] void become_member(const Marker& marker) {
   memory::attach_arena(os::Fd(marker.arena));
   watch_forks();
+  sync::set_keeper_starter(start_keeper);
+  if (marker.role == Marker::Role::keeper) run_keeper();
   if (marker.role == Marker::Role::forkserver) {
     runtime().role = Role::forkserver;
     run_forkserver(marker);
@@ -59,6 +71,8 @@ void become_main() {
   auto& own = runtime();
   raise_descriptor_limit();
   memory::create_arena();
+  sync::prepare_segments();
+  sync::set_keeper_starter(start_keeper);
   watch_forks();
   start_service(memory::reserve_slot());
   own.role = Role::main;

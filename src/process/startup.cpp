@@ -18,6 +18,16 @@ namespace {
 constexpr std::uint32_t startup_magic = 0x30595253;  // "SRY0"
 constexpr std::string_view worker_begin = "--royong-worker=";
 constexpr std::string_view forkserver_begin = "--royong-forkserver=";
+constexpr std::string_view keeper_begin = "--royong-keeper=";
+
+constexpr std::string_view begin_of(Marker::Role role) {
+  switch (role) {
+    case Marker::Role::worker: return worker_begin;
+    case Marker::Role::forkserver: return forkserver_begin;
+    case Marker::Role::keeper: break;
+  }
+  return keeper_begin;
+}
 
 void check(bool holds, const char* what) {
   if (!holds) throw TransferError(std::string("malformed start-up message: ") + what);
@@ -53,29 +63,25 @@ StartupMessage decode_startup(std::span<const std::byte> bytes) {
 
 std::string encode_marker(const Marker& marker) {
   std::array<char, 160> text{};
-  const bool worker = marker.role == Marker::Role::worker;
   const int length = std::snprintf(text.data(), text.size(), "%s%d,%d,%d,%llu,%llu",
-                                   (worker ? worker_begin : forkserver_begin).data(), marker.arena,
-                                   marker.death_pipe, marker.socket,
-                                   static_cast<unsigned long long>(marker.slot.bits),
+                                   begin_of(marker.role).data(), marker.arena, marker.death_pipe,
+                                   marker.socket, static_cast<unsigned long long>(marker.slot.bits),
                                    static_cast<unsigned long long>(marker.preload));
   return {text.data(), static_cast<std::size_t>(length)};
 }
 
 bool is_marker(std::string_view argument) noexcept {
-  return argument.starts_with(worker_begin) || argument.starts_with(forkserver_begin);
+  return argument.starts_with(worker_begin) || argument.starts_with(forkserver_begin) ||
+         argument.starts_with(keeper_begin);
 }
 
 std::optional<Marker> decode_marker(std::string_view argument) {
   Marker marker;
-  if (argument.starts_with(worker_begin)) {
-    argument.remove_prefix(worker_begin.size());
-  } else if (argument.starts_with(forkserver_begin)) {
-    marker.role = Marker::Role::forkserver;
-    argument.remove_prefix(forkserver_begin.size());
-  } else {
-    return std::nullopt;
+  if (!is_marker(argument)) return std::nullopt;
+  for (const auto role : {Marker::Role::worker, Marker::Role::forkserver, Marker::Role::keeper}) {
+    if (argument.starts_with(begin_of(role))) marker.role = role;
   }
+  argument.remove_prefix(begin_of(marker.role).size());
   const char* position = argument.data();
   const char* const end = position + argument.size();
   const auto number = [&](auto& value, bool last = false) {

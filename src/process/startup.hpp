@@ -38,12 +38,12 @@ StartupMessage decode_startup(std::span<const std::byte> bytes);
 
 /// What the command line of a new process says, because it is needed before the arena is mapped.
 struct Marker {
-  enum class Role { worker, forkserver };
+  enum class Role { worker, forkserver, keeper };
   Role role = Role::worker;
   int arena = -1;        ///< descriptor of the arena
   int death_pipe = -1;   ///< descriptor of the parent's read end
   int socket = -1;       ///< forkserver: where requests come from. Worker: its lifeline, if any
-  memory::Owner slot{};  ///< worker: its slot. Forkserver: nobody
+  memory::Owner slot{};  ///< worker: its slot. Others: nobody
   std::uint64_t preload = 0;  ///< forkserver: block with the call to run first, 0 for none
 };
 
