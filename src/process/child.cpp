@@ -238,6 +238,7 @@ void Child::finish() {
     own.children.erase(number_);
   }
   if (auto callback = std::exchange(on_death_, {})) callback(*this);
+  refill_spares();
 }
 
 }  // namespace royong::inline v0::detail

@@ -104,8 +104,15 @@ std::optional<Spare> take_spare() {
       taken = std::move(spare);
     }
   }
-  ask_for_refill(own);
+  // Making the next one while this one sets out would take the processor from it.
+  if (own.ready.empty()) ask_for_refill(own);
   return taken;
+}
+
+void refill_spares() {
+  auto& own = spares();
+  const std::lock_guard lock(own.mutex);
+  ask_for_refill(own);
 }
 
 void stop_spares() noexcept {
