@@ -59,7 +59,9 @@ bool Event::wait(Timeout timeout) const {
     const auto now = word.load(std::memory_order_acquire);
     return (now & 1) != 0 || now >> 1 != before >> 1;
   };
-  if (happened() || timeout.is_poll()) return happened();
+  // One look decides: a second one might find it cleared again, and no sign of a pulse, since it was set at the first.
+  if (happened()) return true;
+  if (timeout.is_poll()) return false;
   const auto deadline = timeout.deadline();
   for (sync::Spinner spinner(spin_rounds, &word); spinner.once();) {
     if (happened()) return true;

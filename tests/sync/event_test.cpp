@@ -64,6 +64,17 @@ TEST(Event, a_waiter_sees_a_pulse_that_is_over_before_it_wakes) {
   waiter.join();
 }
 
+TEST(Event, a_wait_without_end_returns_true_however_often_it_is_set_and_cleared_meanwhile) {
+  const Event event;
+  Member other([&] {
+    for (;;) {
+      event.set();
+      event.clear();
+    }
+  });
+  for (int i = 0; i < 20'000; ++i) ASSERT_TRUE(event.wait());
+}
+
 TEST(Event, set_never_waits_for_a_killed_waiter) {
   const Event event;
   for (int round = 0; round < 3; ++round) {
