@@ -113,12 +113,16 @@ ObjectRecord& Directory::create(ObjectKind kind, std::uint64_t type_hash, Owner 
   return record;
 }
 
-ObjectRecord& Directory::find(ObjectName name, ObjectKind kind, std::uint64_t type_hash) {
+ObjectRecord& Directory::find(ObjectName name) {
   if (name.serial == 0 || name.index >= header().objects_high.load() ||
       object_table()[name.index].serial != name.serial) {
     throw TransferError(describe(name) + " is gone: nobody held it any more");
   }
-  ObjectRecord& record = object_table()[name.index];
+  return object_table()[name.index];
+}
+
+ObjectRecord& Directory::find(ObjectName name, ObjectKind kind, std::uint64_t type_hash) {
+  ObjectRecord& record = find(name);
   if (record.kind != kind) throw TransferError(describe(name) + " is of another kind");
   if (record.type_hash != type_hash) throw TransferError(describe(name) + " holds another type");
   return record;

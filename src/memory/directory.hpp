@@ -18,6 +18,8 @@ class Directory {
   /// A record in its new life, held by `holder`. @throws ArenaFull
   ObjectRecord& create(ObjectKind kind, std::uint64_t type_hash, Owner holder);
 
+  /// @throws TransferError the object is gone
+  ObjectRecord& find(ObjectName name);
   /// @throws TransferError the object is gone, or of another kind or type
   ObjectRecord& find(ObjectName name, ObjectKind kind, std::uint64_t type_hash);
 

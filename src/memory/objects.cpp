@@ -46,15 +46,22 @@ struct Shares {
 
   static ObjectRef ref(Share* share) noexcept { return ObjectRef(share); }
 
-  // The share that this process has already. @throws TransferError it is of another kind or type
-  Share* find(ObjectName name, ObjectKind kind, std::uint64_t type_hash) {
+  // The share that this process has already.
+  Share* find(ObjectName name) {
     const auto found = table.find(name.serial);
     if (found == table.end() || found->second->name.index != name.index) return nullptr;
     Share* share = found->second.get();
-    if (share->kind != kind || share->type_hash != type_hash) {
+    share->count.fetch_add(1, std::memory_order_relaxed);
+    return share;
+  }
+
+  // Likewise. @throws TransferError it is of another kind or type
+  Share* find(ObjectName name, ObjectKind kind, std::uint64_t type_hash) {
+    Share* share = find(name);
+    if (share != nullptr && (share->kind != kind || share->type_hash != type_hash)) {
+      share->count.fetch_sub(1, std::memory_order_relaxed);  // not the last one: the table has it
       throw TransferError("a handle of one kind or type came where another was expected");
     }
-    share->count.fetch_add(1, std::memory_order_relaxed);
     return share;
   }
 
@@ -159,25 +166,39 @@ std::uint32_t pin(const ObjectRef& object, Owner carrier) {
   return Directory().add_pin(object.record(), carrier ? carrier : me);
 }
 
-ObjectRef acquire_pinned(ObjectName name, std::uint32_t pin, ObjectKind kind,
-                         std::uint64_t type_hash) {
+namespace {
+
+// `type`: nothing, or the kind and the type that are expected.
+template <class... Type>
+ObjectRef acquire_and_unpin(ObjectName name, std::uint32_t pin, Type... type) {
   const Owner me = detail::member();
   Shares& shares = Shares::instance();
   ObjectRef object;  // outlives the lock, which its destructor may want
   const std::lock_guard lock(shares.mutex);
-  if (Shares::Share* share = shares.find(name, kind, type_hash)) {
+  if (Shares::Share* share = shares.find(name, type...)) {
     object = Shares::ref(share);
     Directory directory;
     directory.drop_pin(directory.find_pin(pin, name));
     return object;
   }
   return Shares::ref(shares.enter([&](Directory& directory) -> ObjectRecord& {
-    ObjectRecord& record = directory.find(name, kind, type_hash);
+    ObjectRecord& record = directory.find(name, type...);
     Pin& sent = directory.find_pin(pin, name);
     directory.hold(record, me);
     directory.drop_pin(sent);
     return record;
   }));
+}
+
+}  // namespace
+
+ObjectRef acquire_pinned(ObjectName name, std::uint32_t pin, ObjectKind kind,
+                         std::uint64_t type_hash) {
+  return acquire_and_unpin(name, pin, kind, type_hash);
+}
+
+ObjectRef acquire_pinned(ObjectName name, std::uint32_t pin) {
+  return acquire_and_unpin(name, pin);
 }
 
 void set_kind_hooks(ObjectKind kind, KindHooks hooks) {

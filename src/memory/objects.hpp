@@ -72,6 +72,8 @@ std::uint32_t pin(const ObjectRef& object, Owner carrier = {});
 /// ObjectRef::acquire, or no such pin
 ObjectRef acquire_pinned(ObjectName name, std::uint32_t pin, ObjectKind kind,
                          std::uint64_t type_hash);
+/// The same, whatever the object is: for who keeps a message for its reader.
+ObjectRef acquire_pinned(ObjectName name, std::uint32_t pin);
 
 /// The owner of blocks that belong to an object. They end with it: `block` at once, any other by
 /// the hook `destroy` or else at the next sweep.

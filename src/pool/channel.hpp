@@ -50,6 +50,8 @@ class ChannelHandle {
   ChannelMemory& memory() const;
   /// Owner of the blocks on their way through it.
   memory::Owner owner() const noexcept { return memory::owner_of_object(object_.record()); }
+  /// What carries the handles in results on their way through it: those that nobody reads end with it.
+  const ObjectRef& carrier() const noexcept { return object_; }
   explicit operator bool() const noexcept { return static_cast<bool>(object_); }
 
  private:

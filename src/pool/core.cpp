@@ -126,11 +126,12 @@ void PoolImpl::run_inline(TaskState& state, Writer& call) {
     require_open();
     state.set_engine(*this);
   }
-  Writer result(Transit::message);
+  Writer result(Transit::argument);
   const bool fine = run_task(call.bytes(), result);
   const auto bytes = result.bytes();
   std::memcpy(state.make_result(bytes.size()), bytes.data(), bytes.size());
-  result.commit();
+  if (auto handles = result.take_kept(); !handles.empty())
+    state.extra().handles = std::move(handles);
   state.phase = fine ? TaskPhase::done : TaskPhase::failed;
   state.publish(fine ? Ending::value : Ending::exception);
 }

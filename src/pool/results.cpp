@@ -145,18 +145,23 @@ bool PoolImpl::take_result(std::uint32_t worker, const ResultHeader& header) {
 }
 
 void PoolImpl::store_result(TaskState& state, Link& link, const ResultHeader& header) {
+  std::span<std::byte> result;
   if (header.by_block == 0) {
-    link.results.copy(header, state.make_result(header.length));
-    return;
+    result = {state.make_result(header.length), header.length};
+    link.results.copy(header, result.data());
+  } else {
+    BlockRange range;
+    link.results.copy(header, &range);
+    if (memory::block(range.offset).size() < range.length ||
+        memory::owner_of(range.offset) != link.channel.owner())
+      throw TransferError("the result of " + state.label() +
+                          " lies in a block that is not the worker's");
+    memory::set_owner(range.offset, memory::self());
+    state.adopt_result(range.offset, range.length);
+    result = memory::block(range.offset).first(range.length);
   }
-  BlockRange range;
-  link.results.copy(header, &range);
-  if (memory::block(range.offset).size() < range.length ||
-      memory::owner_of(range.offset) != link.channel.owner())
-    throw TransferError("the result of " + state.label() +
-                        " lies in a block that is not the worker's");
-  memory::set_owner(range.offset, memory::self());
-  state.adopt_result(range.offset, range.length);
+  // From the channel to the task: so they live until the future has been read, or is dropped.
+  if (header.has_handles != 0) state.extra().handles = hold_handles(result);
 }
 
 /// What a worker says of itself.

@@ -88,7 +88,9 @@ struct ResultHeader {
   std::uint64_t sequence;  ///< of the task
   std::uint32_t length;    ///< bytes of payload
   std::uint16_t kind;
-  std::uint16_t by_block;  ///< the payload is a BlockRange
+  std::uint8_t by_block;  ///< the payload is a BlockRange
+  /// The message ends with the list of its handles (Writer::write_handle_list).
+  std::uint8_t has_handles = 0;
 };
 static_assert(sizeof(ResultHeader) == 16);
 

@@ -48,6 +48,7 @@ void TaskState::drop_bytes() noexcept {
   if (storage_ == Storage::block) memory::free_block(block_);
   storage_ = Storage::here;
   size_ = 0;
+  if (extra_) extra_->handles.clear();
 }
 
 std::exception_ptr TaskState::exception() const {

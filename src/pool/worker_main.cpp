@@ -61,7 +61,8 @@ class ResultBlock {
 class Worker {
  public:
   Worker(const ChannelHandle& channel, const BellHandle& bell)
-      : memory_(channel.memory()),
+      : carrier_(channel.carrier()),
+        memory_(channel.memory()),
         owner_(channel.owner()),
         bell_(bell.events()),
         tasks_(memory_.tasks, memory_.pool.tasks_tail, memory_.worker.tasks_head),
@@ -69,7 +70,7 @@ class Worker {
 
   /// @return whether it succeeded
   bool initialize(std::span<const std::byte> initializer) {
-    Writer error(Transit::message);
+    Writer error(carrier_);
     const bool fine = initializer.empty() || run_task(initializer, error);
     // An explanation too long for the ring would be cut, and a cut one cannot be decoded.
     if (error.size() > result_ring_bytes / 8) error.clear();
@@ -108,13 +109,14 @@ class Worker {
  private:
   void execute(TaskEntry& entry) {
     const std::span<std::byte> large = block_.bytes();
-    Writer result(Transit::message, large.empty() ? std::span<std::byte>(small_) : large);
+    Writer result(carrier_, large.empty() ? std::span<std::byte>(small_) : large);
     running = &entry;
     const bool fine = run_task(call_of(entry), result);
     running = nullptr;
     ResultHeader header{
         entry.sequence, 0,
         static_cast<std::uint16_t>(fine ? ResultKind::value : ResultKind::exception), 0};
+    header.has_handles = result.write_handle_list() ? 1 : 0;
     if (results_.fits_inline(result.size())) {
       header.length = static_cast<std::uint32_t>(result.size());
       results_.put(header, result.bytes().data());
@@ -131,7 +133,7 @@ class Worker {
     return task_block(range.offset, range.length);
   }
 
-  void put_by_block(ResultHeader& header, const Writer& result) {
+  void put_by_block(ResultHeader& header, Writer& result) {
     const auto bytes = result.bytes();
     try {
       if (block_.bytes().data() != bytes.data()) {
@@ -150,7 +152,9 @@ class Worker {
       if (header.by_block != 0) return;
       header.kind = static_cast<std::uint16_t>(ResultKind::arena_full);
       header.length = 0;
+      header.has_handles = 0;
       results_.put(header, small_);
+      result.clear();  // its handles are not on their way
     }
   }
 
@@ -176,6 +180,7 @@ class Worker {
     looks_ = Timeout::Clock::now() - before < short_sleep ? many_looks : few_looks;
   }
 
+  const ObjectRef carrier_;
   ChannelMemory& memory_;
   const memory::Owner owner_;
   sync::EventCount& bell_;

@@ -13,6 +13,11 @@ namespace royong::inline v0::detail {
 Writer::Writer(const ObjectRef& carrier) noexcept
     : transit_(Transit::message), carrier_(memory::owner_of_object(carrier.record()).bits) {}
 
+Writer::Writer(const ObjectRef& carrier, std::span<std::byte> storage) noexcept
+    : Writer(Transit::message, storage) {
+  carrier_ = memory::owner_of_object(carrier.record()).bits;
+}
+
 Writer::~Writer() {
   drop_pins();
   if (begin_ != borrowed_) delete[] begin_;
@@ -53,8 +58,7 @@ void Writer::write_aligned(const void* data, std::size_t size, std::size_t align
 void Writer::drop_pins() noexcept {
   for (const Pinned& pinned : pinned_) {
     try {
-      memory::acquire_pinned(pinned.object.name(), pinned.pin, pinned.object.kind(),
-                             pinned.object.type_hash());
+      memory::acquire_pinned(pinned.object.name(), pinned.pin);
     } catch (const std::exception&) {
       // Nothing is lost but the pin, which goes with this process.
     }
@@ -73,11 +77,53 @@ void Writer::write_object(const ObjectRef& object) {
     pinned_.reserve(pinned_.size() +
                     1);  // so that nothing can fail between the pin and the note of it
     pin = memory::pin(object, memory::Owner{carrier_});
-    pinned_.push_back({object, pin});
+    pinned_.push_back({object, pin, size()});
   }
   write_plain(name.index);
   write_plain(name.serial);
   write_plain(pin);
+}
+
+// message | position of each handle, eight bytes | their number, eight bytes
+bool Writer::write_handle_list() {
+  if (pinned_.empty()) return false;
+  for (const Pinned& pinned : pinned_) write_plain(std::uint64_t{pinned.position});
+  write_plain(std::uint64_t{pinned_.size()});
+  return true;
+}
+
+std::vector<ObjectRef> hold_handles(std::span<std::byte>& message) {
+  const auto check = [](bool holds) {
+    if (!holds) throw TransferError("malformed message: its list of handles makes no sense");
+  };
+  constexpr std::size_t word = sizeof(std::uint64_t);
+  constexpr std::size_t name_size = sizeof(ObjectName::index) + sizeof(ObjectName::serial);
+  const auto word_at = [&](std::size_t place) {
+    std::uint64_t value = 0;
+    std::memcpy(&value, message.data() + place, word);
+    return value;
+  };
+  check(message.size() >= word);
+  const std::size_t end = message.size() - word;
+  const std::uint64_t count = word_at(end);
+  check(count <= end / word);
+  const std::size_t list = end - count * word;
+  std::vector<ObjectRef> held;
+  held.reserve(count);
+  for (std::size_t place = list; place < end; place += word) {
+    const std::uint64_t position = word_at(place);
+    check(list >= name_size + sizeof no_pin && position <= list - name_size - sizeof no_pin);
+    std::byte* const handle = message.data() + position;
+    ObjectName name;
+    std::uint32_t pin = no_pin;
+    std::memcpy(&name.index, handle, sizeof name.index);
+    std::memcpy(&name.serial, handle + sizeof name.index, sizeof name.serial);
+    std::memcpy(&pin, handle + name_size, sizeof pin);
+    held.push_back(memory::acquire_pinned(name, pin));
+    std::memcpy(handle + name_size, &no_pin, sizeof no_pin);
+  }
+  message = message.first(list);
+  return held;
 }
 
 ObjectRef Reader::read_object(ObjectKind kind, std::uint64_t type_hash) {

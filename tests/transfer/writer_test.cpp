@@ -152,6 +152,50 @@ TEST(Writer, DropsThePinsOfAMessageThatIsNotSent) {
   EXPECT_EQ(memory::live_objects(), before);
 }
 
+TEST(Writer, ListsTheHandlesOfAMessageForWhoKeepsItUnread) {
+  const std::uint64_t before = memory::live_objects();
+  {
+    Writer writer(Transit::message);
+    writer(std::string("first"), Handle::create(), 7, Handle::create());
+    const std::size_t size = writer.size();
+    EXPECT_TRUE(writer.write_handle_list());
+    std::vector<std::byte> bytes(writer.bytes().begin(), writer.bytes().end());
+    writer.commit();
+    std::span<std::byte> message(bytes);
+    const std::vector<ObjectRef> held = hold_handles(message);
+    EXPECT_EQ(message.size(), size);
+    EXPECT_EQ(held.size(), 2U);
+    for (int reading = 0; reading < 2; ++reading) {
+      Reader reader(message);
+      EXPECT_EQ(reader.read<std::string>(), "first");
+      EXPECT_EQ(reader.read<Handle>().name(), held[0].name());
+      EXPECT_EQ(reader.read<int>(), 7);
+      EXPECT_EQ(reader.read<Handle>().name(), held[1].name());
+    }
+    EXPECT_EQ(memory::live_objects(), before + 2);
+  }
+  EXPECT_EQ(memory::live_objects(), before);
+  Writer plain(Transit::message);
+  plain(1);
+  EXPECT_FALSE(plain.write_handle_list());
+}
+
+TEST(Writer, IsNotBelievedAListOfHandlesThatMakesNoSense) {
+  const auto refused = [](const std::vector<std::uint64_t>& words) {
+    std::vector<std::uint64_t> copy = words;
+    std::span<std::byte> message = std::as_writable_bytes(std::span(copy));
+    EXPECT_THROW(hold_handles(message), TransferError);
+  };
+  refused({});
+  refused({1});
+  refused({0, 0, 3});
+  refused({0, 0, ~std::uint64_t{0}});
+  refused({0, 0, 1});                      // the handle would lie in the list
+  refused({0, 0, 1, 1});                   // likewise, partly
+  refused({0, 0, ~std::uint64_t{15}, 1});  // before the message
+  refused({77, 123456, 0, 1});             // an invented handle
+}
+
 TEST(Writer, RefusesAHandleWithoutObject) {
   Writer writer;
   EXPECT_THROW_MESSAGE(writer(Handle(nullptr)), TransferError, "handle without an object");

@@ -81,6 +81,8 @@ class ROYONG_API Writer {
   /// Transit::message through a shared object, a queue, whose end drops the pins of what nobody
   /// took out.
   explicit Writer(const ObjectRef& carrier) noexcept;
+  /// The same, beginning in `storage`.
+  Writer(const ObjectRef& carrier, std::span<std::byte> storage) noexcept;
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
   ~Writer();
@@ -108,6 +110,11 @@ class ROYONG_API Writer {
     cursor_ = begin_;
     depth_ = 0;
   }
+
+  /** @brief Transit::message: writes behind the message where its handles are, for a receiver that keeps it unread (`hold_handles`).
+   *  @return whether it has any; if not, nothing is written
+   */
+  bool write_handle_list();
 
   /// Transit::argument: the references behind the handles written, for the sender to hold until the
   /// receiver is done.
@@ -175,6 +182,7 @@ class ROYONG_API Writer {
   struct Pinned {
     ObjectRef object;
     std::uint32_t pin;
+    std::size_t position;  // of the handle in the message
   };
 
   void grow(std::size_t size);
@@ -194,6 +202,14 @@ class ROYONG_API Writer {
   std::vector<ObjectRef> kept_;
   std::vector<Pinned> pinned_;
 };
+
+/** @brief Takes over the handles of a message that `Writer::write_handle_list` closed: they are held by the caller from now on, and no pin is
+ *  needed any more. So a message that is never read leaves nothing behind, and one that is may be read more than once.
+ *  @param message the message with the list; afterwards without it
+ *  @return what to hold until the message has been read, or is dropped
+ *  @throws TransferError it is not well-formed, or an object is gone
+ */
+ROYONG_API std::vector<ObjectRef> hold_handles(std::span<std::byte>& message);
 
 /// What a message may cost its reader.
 struct Limits {

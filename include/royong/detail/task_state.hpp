@@ -123,8 +123,9 @@ struct TaskExtra {
   std::vector<TaskBlock> blocks;  ///< what accompanies the call in the arena
   bool keep_blocks =
       false;  ///< they hold results as well: they end with the state, not with the task
-  std::uint64_t call_length = 0;  ///< not 0: the call lies in the last of the blocks
-  std::vector<ObjectRef> kept;    ///< handles among the arguments
+  std::uint64_t call_length = 0;   ///< not 0: the call lies in the last of the blocks
+  std::vector<ObjectRef> kept;     ///< handles among the arguments
+  std::vector<ObjectRef> handles;  ///< in the encoded result
   std::vector<std::unique_ptr<Callback>> callbacks;
   CompletionHook* hooks = nullptr;
 };
