@@ -4,6 +4,7 @@ include(CheckIncludeFileCXX)
 
 find_package(Threads REQUIRED)
 find_package(spdlog REQUIRED)
+find_package(OpenSSL 3.0 REQUIRED)
 
 # Optional: limits on what a worker may call.
 find_package(PkgConfig QUIET)

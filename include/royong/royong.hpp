@@ -5,6 +5,7 @@
 #pragma once
 
 #include "royong/bind_front.hpp"    // IWYU pragma: export
+#include "royong/connection.hpp"    // IWYU pragma: export
 #include "royong/error.hpp"         // IWYU pragma: export
 #include "royong/exception.hpp"     // IWYU pragma: export
 #include "royong/future.hpp"        // IWYU pragma: export

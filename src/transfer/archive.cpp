@@ -68,6 +68,7 @@ void Writer::drop_pins() noexcept {
 
 void Writer::write_object(const ObjectRef& object) {
   if (!object) fail("a handle without an object (moved from?) cannot be sent");
+  if (is_foreign()) fail("a handle means nothing to another program");
   const ObjectName name = object.name();
   std::uint32_t pin = no_pin;
   if (transit_ == Transit::argument) {
@@ -127,6 +128,7 @@ std::vector<ObjectRef> hold_handles(std::span<std::byte>& message) {
 }
 
 ObjectRef Reader::read_object(ObjectKind kind, std::uint64_t type_hash) {
+  if (is_foreign()) fail("handle that may come from another program");
   ObjectName name;
   std::uint32_t pin = no_pin;
   read_plain(name.index);

@@ -49,6 +49,8 @@ enum class Transit {
   argument,
   /// Nobody knows who reads: every handle is pinned in the arena until a reader has acquired it.
   message,
+  /// The reader may be another program: handles and function pointers are refused.
+  foreign,
 };
 
 /** @brief A growing buffer that values are written to.
@@ -172,6 +174,9 @@ class ROYONG_API Writer {
     Writer& writer_;
   };
 
+  /// Whether the reader may be another program.
+  bool is_foreign() const noexcept { return transit_ == Transit::foreign; }
+
   /// @throws TransferError with this text, and drops the pins
   [[noreturn]] void fail(std::string_view text);
 
@@ -219,6 +224,7 @@ struct Limits {
       /// length
       SIZE_MAX;
   std::size_t empties = 1U << 24;  ///< elements that take no bytes at all (std::monostate)
+  bool foreign = false;  ///< written by another program: handles and function pointers are refused
 };
 
 /** @brief Reads values from bytes that nobody vouches for.
@@ -322,6 +328,9 @@ class ROYONG_API Reader {
       fail_empties(what);
     --limits_.empties;
   }
+
+  /// Whether the writer may be another program.
+  bool is_foreign() const noexcept { return limits_.foreign; }
 
   /// The object of a handle.
   ObjectRef read_object(ObjectKind kind, std::uint64_t type_hash);

@@ -46,12 +46,16 @@ inline constexpr std::uint64_t null_function = ~std::uint64_t{0};
 
 template <class T>
 void encode_function(Writer& out, T function) {
+  if (out.is_foreign()) [[unlikely]]
+    out.fail("a function pointer means nothing to another program");
   out.write_plain(function ? identify(reinterpret_cast<const void*>(function)).bits
                            : null_function);
 }
 
 template <class T>
 T decode_function(Reader& in) {
+  if (in.is_foreign()) [[unlikely]]
+    in.fail("function pointer that may come from another program");
   FunctionId id;
   in.read_plain(id.bits);
   return id.bits == null_function ? nullptr : reinterpret_cast<T>(resolve(id));

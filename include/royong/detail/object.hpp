@@ -103,9 +103,14 @@ struct HandleAccess {
       return 0;
     }
   }
+  /// The member `object_`; where `object_` only leads to the object, what the member `object()` returns.
   template <class H>
-  static const ObjectRef& object(const H& handle) {
-    return handle.object_;
+  static decltype(auto) object(const H& handle) {
+    if constexpr (requires { handle.object(); }) {
+      return handle.object();
+    } else {
+      return (handle.object_);
+    }
   }
   template <class H>
   static H make(ObjectRef object) {

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <array>    // for std::array
+#include <atomic>   // for std::atomic
+#include <cstring>  // for std::memcpy
+#include <string>   // for std::string
+#include <utility>  // for std::exchange
+
+#include "channel/descriptor_exchange.hpp"
+#include "channel/end_state.hpp"
+#include "channel/ends.hpp"
+#include "channel/queue_ends.hpp"
+#include "channel/queue_state.hpp"
+#include "memory/objects.hpp"
+#include "os/fd.hpp"
+#include "royong/connection.hpp"
+#include "royong/error.hpp"
+#include "sync/lock_repair.hpp"
+#include "sync/spin.hpp"
+#include "sync/watch.hpp"
+
+namespace royong::inline v0::channel {
+
+namespace {
+
+using detail::ObjectKind;
+using detail::ObjectRef;
+
+/// Bytes that one direction holds before a writer waits.
+constexpr std::uint32_t window = 1u << 20;
+constexpr int spin_rounds = 200;
+
+bool is_empty(const QueueState& state) noexcept {
+  return state.head.load(std::memory_order_relaxed) == state.tail.load(std::memory_order_acquire);
+}
+
+bool may_receive(ObjectRecord& record, std::uint32_t) noexcept {
+  const QueueState& state = state_of(record);
+  return state.shut.load(std::memory_order_acquire) != open || !is_empty(state);
+}
+
+bool is_hung_up(ObjectRecord& record, std::uint32_t) noexcept {
+  return state_of(record).shut.load(std::memory_order_acquire) != open;
+}
+
+/// See end_state.hpp. The queues live as long as this object, which carries pins on them.
+class PipeEnd final : public detail::ConnectionEnd {
+ public:
+  PipeEnd(ObjectRef object, ObjectRef in, ObjectRef out)
+      : ConnectionEnd(std::move(object), static_cast<bool>(in), static_cast<bool>(out)),
+        in_(std::move(in)),
+        out_(std::move(out)) {}
+  ~PipeEnd() override {
+    if (close_for_good()) PipeEnd::release();
+  }
+
+ private:
+  void do_send(std::span<const std::byte> head, std::span<const std::byte> body) override {
+    const std::size_t size = head.size() + body.size();
+    std::array<std::byte, largest_inline> together;  // not initialised
+    std::optional<NewBlock> block;
+    if (size > largest_inline) {
+      block.emplace(head, body);
+    } else if (!head.empty()) {
+      std::memcpy(together.data(), head.data(), head.size());
+      if (!body.empty()) std::memcpy(together.data() + head.size(), body.data(), body.size());
+      body = std::span(together).first(size);
+    }
+    ObjectRecord& record = out_.record();
+    QueueState& state = state_of(record);
+    try {
+      wait_until(
+          state.not_full, forever, [&] { return put_some(record, body, {&size, 1}, block) != 0; },
+          [&] { return is_window_full(state) && !is_hung_up(record, 0); });
+    } catch (const ShutDown&) {
+      throw BrokenPipe("the other end of the pipe is closed: nobody can receive what is sent");
+    }
+    state.not_empty.notify_one();
+    state.filled.ring(record);
+  }
+
+  void do_receive(detail::IncomingMessage& out, std::uint64_t longest, Timeout timeout) override {
+    ObjectRecord& record = in_.record();
+    QueueState& state = state_of(record);
+    try {
+      if (!wait_until(
+              state.not_empty, timeout, [&] { return take_some(record, 1, out.batch()) != 0; },
+              [&] { return !may_receive(record, 0); })) {
+        throw TimeoutError("nothing came through the pipe within the time given");
+      }
+    } catch (const ShutDown&) {
+      throw EndOfFile("the other end of the pipe is closed, and all it sent has been received");
+    }
+    state.not_full.notify_one();
+    // Behind the fence of the notification.
+    if (is_empty(state)) state.drained.ring(record);
+    out.adopt_batch();
+    if (out.body().size() > longest) {
+      stop_reading();
+      throw TransferError("bad message length: a message of " + std::to_string(out.body().size()) +
+                          " bytes came where at most " + std::to_string(longest) +
+                          " are wanted; this end can receive no more");
+    }
+  }
+
+  bool do_poll(Timeout timeout) override {
+    ObjectRecord& record = in_.record();
+    const auto ready = [&] { return may_receive(record, 0); };
+    return wait_until(state_of(record).not_empty, timeout, ready, [&] { return !ready(); });
+  }
+
+  int do_fileno() override {
+    sync::Watch* watch = watch_.load(std::memory_order_acquire);
+    if (watch == nullptr) {
+      const ObjectRef& queue = in_ ? in_ : out_;
+      QueueState& state = state_of(queue.record());
+      // Where nothing can be received, what shows is that the peer is gone.
+      auto made = std::make_unique<sync::Watch>(queue, state.filled, state.drained,
+                                                in_ ? &may_receive : &is_hung_up);
+      if (watch_.compare_exchange_strong(watch, made.get(), std::memory_order_acq_rel)) {
+        watch = made.release();
+      }
+    }
+    return watch->fd();
+  }
+
+  detail::Writer do_writer() override { return detail::Writer(out_); }
+
+  void do_send_handle(int descriptor) override {
+    const auto object = ObjectRef::create(ObjectKind::descriptor);
+    offer_descriptor(object, sync::state_of<Offer>(object.record()), descriptor);
+    detail::Writer writer(out_);
+    writer.write_plain(detail::sent_handle);
+    writer.write_object(object);
+    do_send({}, writer.bytes());
+    writer.commit();
+  }
+
+  int do_receive_handle(Timeout timeout) override {
+    detail::IncomingMessage message;
+    do_receive(message, static_cast<std::uint64_t>(Connection::any_length), timeout);
+    detail::expect_type(message, detail::sent_handle, "descriptor");
+    detail::Reader reader(message.body());
+    const auto object = reader.read_object(ObjectKind::descriptor, 0);
+    return fetch_descriptor(object, sync::state_of<Offer>(object.record())).release();
+  }
+
+  void do_share() override {}
+
+  void wake() noexcept override {
+    for (const ObjectRef* queue : {&in_, &out_}) {
+      if (!*queue) continue;
+      state_of(queue->record()).not_empty.notify_all();
+      state_of(queue->record()).not_full.notify_all();
+    }
+  }
+
+  void release() noexcept override {
+    delete watch_.exchange(nullptr);
+    in_ = ObjectRef();
+    out_ = ObjectRef();
+  }
+
+  /** @brief Repeats `attempt` until it succeeds; in between, while `hopeless`, it spins and then sleeps on `events`.
+   *  @return false: the time was over
+   */
+  template <class Attempt, class Hopeless>
+  bool wait_until(sync::EventCount& events, Timeout timeout, Attempt attempt, Hopeless hopeless) {
+    if (attempt()) return true;
+    if (timeout.is_poll()) return false;
+    const auto deadline = timeout.deadline();
+    for (sync::Spinner spinner(spin_rounds, &events); spinner.once();) {
+      if (!hopeless() && attempt()) return true;
+    }
+    for (;;) {
+      const auto key = events.prepare();
+      refuse_closed();
+      if (attempt()) {
+        // Passed on: the wake-up of somebody who was killed before acting on it may be among those we got, and a
+        // poll takes nothing.
+        if (!hopeless()) events.notify_one();
+        return true;
+      }
+      if (!events.wait(key, deadline)) return attempt();
+    }
+  }
+
+  ObjectRef in_;
+  ObjectRef out_;
+  std::atomic<sync::Watch*> watch_{nullptr};  ///< owned; no lock that a fork could leave held
+};
+
+// ---- What the memory floor calls, for ends of both kinds ----
+
+void repair(ObjectRecord& record, memory::Owner dead) noexcept {
+  EndState& state = end_state(record);
+  sync::free_of_dead(state.sending, dead, "The sender's side of a connection");
+  sync::free_of_dead(state.receiving, dead, "The receiver's side of a connection");
+}
+
+void wake(ObjectRecord& record) noexcept {
+  sync::wake_sleepers(end_state(record).sending);
+  sync::wake_sleepers(end_state(record).receiving);
+}
+
+void destroy(ObjectRecord& record) noexcept {
+  const EndState& state = end_state(record);
+  if (state.transport != Transport::pipe) return;
+  try {
+    if (state.out_record != 0) hang_up(memory::at<ObjectRecord>(state.out_record), false);
+    if (state.in_record != 0) hang_up(memory::at<ObjectRecord>(state.in_record), true);
+  } catch (const TransferError&) {
+    return;  // not an offset of the arena: nobody writes such a thing
+  }
+}
+
+[[maybe_unused]] const bool hooked = [] {
+  memory::set_kind_hooks(ObjectKind::connection,
+                         {.repair = &repair, .wake = &wake, .destroy = &destroy});
+  return true;
+}();
+
+ObjectRef make_direction() {
+  auto queue = ObjectRef::create(ObjectKind::pipe);
+  create_queue(queue.record(), 0, window);
+  return queue;
+}
+
+Connection make_end(const ObjectRef& in, const ObjectRef& out) {
+  auto object = ObjectRef::create(ObjectKind::connection);
+  EndState& state = end_state(object.record());
+  const auto owner = memory::owner_of_object(object.record());
+  // The pins first: they go with the object if this fails in the middle.
+  if (in) {
+    memory::pin(in, owner);
+    state.in = in.name();
+    state.in_record = memory::offset_of(&in.record());
+  }
+  if (out) {
+    memory::pin(out, owner);
+    state.out = out.name();
+    state.out_record = memory::offset_of(&out.record());
+  }
+  state.transport = Transport::pipe;
+  const auto serial = object.name().serial;
+  return ConnectionAccess::make(
+      enter(std::make_shared<PipeEnd>(std::move(object), in, out), serial));
+}
+
+}  // namespace
+
+std::shared_ptr<detail::ConnectionEnd> open_pipe_end(ObjectRef object) {
+  const EndState& state = end_state(object.record());
+  const auto queue = [](const detail::ObjectName& name) {
+    return name.serial == 0 ? ObjectRef() : ObjectRef::acquire(name, ObjectKind::pipe, 0);
+  };
+  auto in = queue(state.in);
+  auto out = queue(state.out);
+  return std::make_shared<PipeEnd>(std::move(object), std::move(in), std::move(out));
+}
+
+}  // namespace royong::inline v0::channel
+
+namespace royong::inline v0 {
+
+std::pair<Connection, Connection> Pipe(bool duplex) {
+  const auto first_to_second = duplex ? channel::make_direction() : detail::ObjectRef();
+  const auto second_to_first = channel::make_direction();
+  auto first = channel::make_end(second_to_first, first_to_second);
+  auto second = channel::make_end(first_to_second, second_to_first);
+  return {std::move(first), std::move(second)};
+}
+
+}  // namespace royong::inline v0
