@@ -74,8 +74,6 @@ concept PlainMessage = PlainContiguous<T> && alignof(typename T::value_type) <= 
 /// What the queues have in common: all of it but `task_done` and `join`.
 template <class T, ObjectKind kind>
 class TypedQueue {
-  static_assert(require_transferable<T>());
-
  public:
   using value_type = T;
 
@@ -249,11 +247,14 @@ class TypedQueue {
  protected:
   friend struct HandleAccess;
   static constexpr auto kind_ = kind;
-  static constexpr auto type_hash_ = type_hash<T>();
+  static constexpr std::uint64_t type_hash_ = type_hash<T>();
 
   explicit TypedQueue(int maxsize) : TypedQueue(ByteQueue::create(kind_, type_hash_, maxsize)) {}
   explicit TypedQueue(ObjectRef object)
-      : object_(std::move(object)), bytes_(object_), end_(std::make_shared<QueueEnd>()) {}
+      : object_(std::move(object)), bytes_(object_), end_(std::make_shared<QueueEnd>()) {
+    // Here, where T is complete: a message may hold a queue of such messages.
+    static_assert(require_transferable<T>());
+  }
   TypedQueue(const TypedQueue&) = default;
   TypedQueue& operator=(const TypedQueue&) = default;
   ~TypedQueue() = default;

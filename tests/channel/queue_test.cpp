@@ -21,6 +21,7 @@
 #include "royong/error.hpp"
 #include "royong/sync.hpp"
 #include "support/eventually.hpp"
+#include "support/matchers.hpp"
 #include "support/member.hpp"
 
 namespace royong {
@@ -282,6 +283,74 @@ TEST(Queue, carries_handles_that_outlive_their_sender) {
   });
   EXPECT_EQ(sender.wait(), 0);
   EXPECT_EQ(queues.get().get(), 42);
+}
+
+TEST(Queue, that_carries_its_own_handle_ends_with_its_last_holder) {
+  struct Message {
+    std::vector<Queue<Message>> answer_to;
+  };
+  const auto objects = memory::live_objects();
+  {
+    const Queue<Message> queue;
+    for (int i = 0; i < 3; ++i) queue.put({{queue}});
+    EXPECT_EQ(queue.get().answer_to.at(0).qsize(), 2u);
+    Member other([&] { EXPECT_EQ(queue.get().answer_to.at(0).qsize(), 1u); });
+    EXPECT_EQ(other.wait(), 0);
+  }
+  EXPECT_EQ(memory::live_objects(), objects);
+}
+
+TEST(Queue, a_batch_that_is_put_in_part_keeps_no_handle_of_the_rest) {
+  const auto objects = memory::live_objects();
+  const Queue<Lock> queue(2);
+  {
+    const std::vector<Lock> locks(5);
+    EXPECT_EQ(queue.put_many(locks, 0s), 2u);
+    EXPECT_EQ(memory::live_objects(), objects + 6);
+  }
+  EXPECT_EQ(memory::live_objects(), objects + 3);
+  EXPECT_TRUE(queue.get().acquire());
+  EXPECT_TRUE(queue.get().acquire());
+  EXPECT_EQ(memory::live_objects(), objects + 1);
+}
+
+TEST(Queue, of_which_nobody_has_a_handle_any_more_is_a_TransferError_to_who_gets_its_name) {
+  detail::Writer writer;  // an argument: its sender would have to keep the queue
+  {
+    const Queue<int> queue;
+    writer(queue);
+    writer.take_kept();
+  }
+  detail::Reader reader(writer.bytes());
+  EXPECT_THROW_MESSAGE(reader.read<Queue<int>>(), TransferError, "is gone");
+}
+
+TEST(Queue, of_another_type_or_kind_is_refused_where_a_handle_arrives) {
+  const Queue<int> queue;
+  detail::Writer writer;
+  writer(queue);
+  const auto held = writer.take_kept();
+  EXPECT_THROW(detail::Reader(writer.bytes()).read<Queue<long>>(), TransferError);
+  EXPECT_THROW(detail::Reader(writer.bytes()).read<JoinableQueue<int>>(), TransferError);
+  EXPECT_EQ(detail::Reader(writer.bytes()).read<Queue<int>>().qsize(), 0u);
+}
+
+TEST(Queue, a_put_that_waits_for_room_goes_on_with_the_next_consumer_when_one_is_killed) {
+  const Queue<int> queue(1);
+  const Event took;
+  Member producer([&] {
+    for (int i = 0; i < 100; ++i) queue.put(i);
+  });
+  Member first([&] {
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(queue.get(), i);
+    took.set();
+    for (;;) ::pause();
+  });
+  took.wait();
+  first.kill();
+  first.reap_without_sweep();
+  for (int i = 10; i < 100; ++i) EXPECT_EQ(queue.get(), i);
+  EXPECT_EQ(producer.wait(), 0);
 }
 
 TEST(Queue, is_destroyed_with_its_last_handle_and_takes_its_messages_with_it) {
