@@ -77,8 +77,16 @@ std::string hexadecimal(std::uintptr_t value) {
   return text.str();
 }
 
-// One line for each place, with function, file and line where binutils can tell.
-std::vector<std::string> names_of(const std::vector<Place>& places) {
+// Where the module's file can be opened. In a changed root the program may be named by a path outside of it: its link leads there all the same.
+std::string file_of(pid_t process, const std::string& module) {
+  std::error_code error;
+  if (std::filesystem::exists(module, error)) return module;
+  const std::filesystem::path link = "/proc/" + std::to_string(process) + "/exe";
+  return std::filesystem::read_symlink(link, error) == module ? link.string() : module;
+}
+
+// One line for each place of the process, with function, file and line where binutils can tell.
+std::vector<std::string> names_of(pid_t process, const std::vector<Place>& places) {
   std::map<std::string, std::vector<std::size_t>> modules;
   std::vector<std::string> names(places.size());
   for (std::size_t i = 0; i < places.size(); ++i) {
@@ -86,7 +94,7 @@ std::vector<std::string> names_of(const std::vector<Place>& places) {
     if (!places[i].module.empty()) modules[places[i].module].push_back(i);
   }
   for (const auto& [module, indices] : modules) {
-    Command command{.arguments = {"addr2line", "-Cfpe", module}};
+    Command command{.arguments = {"addr2line", "-Cfpe", file_of(process, module)}};
     // A frame holds the address after its call: one less lies inside it.
     for (const auto i : indices)
       command.arguments.push_back(hexadecimal(places[i].offset - (places[i].offset > 0)));
@@ -142,7 +150,7 @@ void print_backtraces(std::FILE* out, pid_t process) {
       places.push_back(place_of(
           process, reinterpret_cast<std::uintptr_t>(trace.frames[static_cast<std::size_t>(i)])));
     }
-    for (const auto& name : names_of(places)) std::fprintf(out, "    %s\n", name.c_str());
+    for (const auto& name : names_of(process, places)) std::fprintf(out, "    %s\n", name.c_str());
   }
 }
 
