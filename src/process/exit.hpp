@@ -8,7 +8,7 @@ namespace royong::inline v0::detail {
 
 /** @brief Registers what must end before the children do (a pool's workers). Last in, first out; never removed.
  *
- *  Order at exit: no process starts any more; hooks; daemons get SIGTERM; all children that are not detached are joined; the forkserver ends.
+ *  Order at exit: no process starts any more; hooks; daemons get SIGTERM; all children that are not detached are joined; the forkserver ends; named shared memory goes with the last process.
  */
 void add_exit_hook(void (*hook)() noexcept);
 

@@ -30,12 +30,6 @@ namespace royong::inline v0 {
 namespace detail {
 namespace {
 
-/// Named shared memory of this family, when this was its last process.
-void remove_segments() noexcept {
-  const Role role = runtime().role.load();
-  if (role == Role::main || role == Role::worker) sync::remove_segments_if_alone();
-}
-
 /// What every member does first, whatever it becomes.
 void set_up(std::vector<std::string> arguments) {
   auto& own = runtime();
@@ -43,9 +37,7 @@ void set_up(std::vector<std::string> arguments) {
   own.executable = os::self_executable();
   own.pid = ::getpid();
   os::set_error_reporter([](std::string_view message) noexcept { warn("{}", message); });
-  // Last in, first out: the segments go when the children have ended.
-  for (const auto handler : {+[] { remove_segments(); }, +[] { run_exit_order(); }})
-    if (std::atexit(handler) != 0) throw std::bad_alloc();
+  if (std::atexit(run_exit_order) != 0) throw std::bad_alloc();
 }
 
 /// One descriptor a worker is needed; the soft limit is for programs that use select.
