@@ -21,6 +21,7 @@ HERE = pathlib.Path(__file__).parent
 OTHER_PROGRAMS = {
     "python.json": [sys.executable, HERE / "peers" / "python_pool.py"],
     "python_sync.json": [sys.executable, HERE / "peers" / "python_sync.py"],
+    "python_queue.json": [sys.executable, HERE / "peers" / "python_queue.py"],
     "compile_time.json": [HERE / "compile_time.sh"],
 }
 
@@ -48,6 +49,11 @@ class Row:
 def within(factor):
     """At most so many times the limit's time."""
     return lambda ours, limit, row: limit and ours <= factor * limit
+
+
+def rate_within(factor):
+    """At least so many times the limit's rate."""
+    return lambda ours, limit, row: limit and ours >= factor * limit
 
 
 def at_least(rate):
@@ -115,6 +121,23 @@ GOALS = {
     "L4_awake": ("two processes in turn, two cores, round trip", "Event", False, [("<= 2 us", at_most(2000))]),
     "L4_one_core": ("same, on one core", "Event", False, [("<= 1.1x futex", within(1.1))]),
     "L4_asleep": ("waking a sleeper on another core", "Event", False, [("<= 1.1x futex", within(1.1))]),
+    "Q1": (
+        "Queue, 8 B, 1 producer 1 consumer",
+        "Queue",
+        True,
+        [
+            (">= 10 M/s", at_least(10e6)),
+            ("2x Boost", peer_rate_times("Boost_message_queue", 2)),
+            ("50x Python", peer_rate_times("Python_Queue", 50)),
+        ],
+    ),
+    "Q2": ("same, 2 producers 2 consumers", "Queue", True, [(">= 10 M/s", at_least(10e6))]),
+    "Q3": ("same, 1 KiB, 1 and 1", "Queue", True, [(">= 5 M/s", at_least(5e6))]),
+    "Q4": ("same, 1 MiB", "Queue", True, [(">= 0.9x limit", rate_within(0.9))]),
+    "Q5": ("Queue, round trip while both are busy", "Queue", False, [("<= 1 us", at_most(1000))]),
+    "Q5_asleep": ("same, both asleep", "Queue", False, [("<= 1.1x pipe", peer_times("pipe", 1 / 1.1))]),
+    "Q5_1MiB": ("same, 1 MiB, busy", "Queue", False, [("<= 170 us", at_most(170e3))]),
+    "Q6": ("Queue, batches of 64, 8 B", None, True, [(">= 50 M/s", at_least(50e6))]),
     "T1": (
         "no-op tasks, a future each",
         "apply_async",
@@ -160,7 +183,7 @@ def collect(folder):
             if len(parts) < 3 or parts[1] not in ("limit", "peer", "royong"):
                 continue
             row = rows.setdefault(parts[0], Row())
-            is_rate = parts[0] in GOALS and GOALS[parts[0]][2]
+            is_rate = parts[0] == "Qsize" or parts[0] in GOALS and GOALS[parts[0]][2]
             figure = rate if is_rate and rate else time
             row.figures[parts[1]][parts[2]] = (figure, deviation / time if time else 0)
             if parts[1] == "royong":
@@ -227,6 +250,35 @@ def print_contexts(folder):
     print("\n" + "; ".join(f"{key}: {seen[key]}" for key in keys if key in seen))
 
 
+def write_sizes(folder, row):
+    """Rates against the size of messages ("Queue_64"), as a table and, where matplotlib is there, as a drawing."""
+    curves = {}
+    for kind, figures in row.figures.items():
+        for name, (rate, _) in figures.items():
+            what, _, size = name.rpartition("_")
+            curves.setdefault((kind, what), []).append((int(size), rate))
+    lines = ["what,bytes,messages_per_second"]
+    for (_, what), points in sorted(curves.items()):
+        lines += [f"{what},{size},{rate:.0f}" for size, rate in sorted(points)]
+    (folder / "queue_sizes.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    try:
+        import matplotlib
+    except ImportError:
+        print("queue_sizes.csv is not drawn: there is no matplotlib", file=sys.stderr)
+        return
+    matplotlib.use("svg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    styles = {"limit": "--", "peer": ":", "royong": "-"}
+    for (kind, what), points in sorted(curves.items()):
+        axes.loglog(*zip(*sorted(points)), styles[kind], marker="o", label=what.replace("_", " "))
+    axes.set(xlabel="bytes a message", ylabel="messages a second", title="One producer, one consumer")
+    axes.grid(True, which="major", alpha=0.3)
+    axes.legend()
+    figure.savefig(folder / "queue_sizes.svg")
+
+
 def main():
     if len(sys.argv) != 2 or not pathlib.Path(sys.argv[1]).is_dir():
         sys.exit("usage: report.py FOLDER")
@@ -235,6 +287,9 @@ def main():
     rows = collect(folder)
     if not rows:
         sys.exit(f"report.py: no results in {folder}")
+    sizes = rows.pop("Qsize", None)
+    if sizes:
+        write_sizes(folder, sizes)
     print("| row | what | royong | limit | ratio | goal | peers |")
     print("|---|---|---|---|---|---|---|")
     for key in sorted(rows, key=lambda k: (list(GOALS).index(k) if k in GOALS else len(GOALS), k)):
