@@ -311,9 +311,9 @@ void wake(ObjectRecord& record) noexcept {
   if (state_of(record).head_segment.load() == 0)
     return;  // it is being made, or its creation failed
   if (record.kind == detail::ObjectKind::joinable_queue) count_the_lost(record);
-  state_of(record).not_empty.notify_all();
-  state_of(record).not_full.notify_all();
-  state_of(record).all_done.notify_all();
+  state_of(record).not_empty.wake_after_a_death();
+  state_of(record).not_full.wake_after_a_death();
+  state_of(record).all_done.wake_after_a_death();
   sync::ring_all(record);
 }
 

@@ -287,7 +287,7 @@ void repair(ObjectRecord& record, Owner dead) noexcept {
 }
 
 void wake(ObjectRecord& record) noexcept {
-  sync::state_of<BarrierState>(record).changed.notify_all();
+  sync::state_of<BarrierState>(record).changed.wake_after_a_death();
 }
 
 void destroy(ObjectRecord& record) noexcept {

@@ -26,7 +26,7 @@ constexpr int spin_rounds = 64;
 [[maybe_unused]] const bool hooked = [] {
   memory::set_kind_hooks(detail::ObjectKind::event,
                          {.wake = [](detail::ObjectRecord& record) noexcept {
-                           sync::state_of<EventState>(record).changed.notify_all();
+                           sync::state_of<EventState>(record).changed.wake_after_a_death();
                          }});
   return true;
 }();

@@ -59,7 +59,9 @@ inline bool sleep_slice(std::atomic<std::uint32_t>& word, std::uint32_t expected
  *  clearing sets the bit again.
  *
  *  **If a participant dies.** A waiter leaves at most the bit: the next notification pays one system call and clears it. A notifier that dies between C and the wake leaves
- *  sleepers until their slice ends or the death broadcast comes.
+ *  sleepers until their slice ends or the death broadcast comes. The broadcast does not ask the bit, which may be down already.
+ *
+ *  tests/model explores all of this in every order.
  *
  *  The count has 31 bits: a waiter would have to be held up between prepare and sleep for exactly 2^31 notifications to miss one, and then for one slice.
  */
@@ -109,6 +111,12 @@ struct EventCount {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if ((word.load(std::memory_order_relaxed) & 1) != 0) wake_all();
   }
+
+  /** @brief The death broadcast: wakes every sleeper, whatever the bit says.
+   *
+   *  A notifier takes the bit down before it wakes. One that dies in between leaves sleepers whom no bit announces.
+   */
+  void wake_after_a_death() noexcept { wake_all(); }
 
  private:
   void wake_some(int n) noexcept {

@@ -311,17 +311,18 @@ void repair(ObjectRecord& record, Owner dead) noexcept {
 }
 
 [[maybe_unused]] const bool hooked = [] {
-  const memory::KindHooks hooks{.repair = &repair,
-                                .wake =
-                                    [](ObjectRecord& record) noexcept {
-                                      sync::state_of<SemaphoreState>(record).changed.notify_all();
-                                    },
-                                .destroy =
-                                    [](ObjectRecord& record) noexcept {
-                                      sync::report_failure("destroy a semaphore", [&] {
-                                        sync::state_of<SemaphoreState>(record).held.destroy(record);
-                                      });
-                                    }};
+  const memory::KindHooks hooks{
+      .repair = &repair,
+      .wake =
+          [](ObjectRecord& record) noexcept {
+            sync::state_of<SemaphoreState>(record).changed.wake_after_a_death();
+          },
+      .destroy =
+          [](ObjectRecord& record) noexcept {
+            sync::report_failure("destroy a semaphore", [&] {
+              sync::state_of<SemaphoreState>(record).held.destroy(record);
+            });
+          }};
   memory::set_kind_hooks(ObjectKind::semaphore, hooks);
   memory::set_kind_hooks(ObjectKind::bounded_semaphore, hooks);
   return true;
