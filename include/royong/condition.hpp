@@ -37,11 +37,11 @@ namespace royong::inline v0 {
  */
 class ROYONG_API Condition : public detail::Lockable<Condition> {
  public:
-  /// With an RLock of its own. @throws ArenaFull, UsageError
+  /// With an RLock of its own. @throws ArenaFull no memory is left @throws UsageError before `init`
   Condition();
-  /// With this lock. @throws ArenaFull, UsageError
+  /// With this lock. @throws ArenaFull no memory is left @throws UsageError before `init`
   explicit Condition(const RLock& lock);
-  /// With this lock. @throws ArenaFull, UsageError
+  /// With this lock. @throws ArenaFull no memory is left @throws UsageError before `init`
   explicit Condition(const Lock& lock);
 
   /** @brief Gives up the lock, waits to be notified, takes the lock back.

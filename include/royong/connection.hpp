@@ -117,6 +117,7 @@ class ROYONG_API Connection {
 
   /** @brief Waits for a message that `send_bytes` sent, and takes it.
    *  @param maxlength  bytes that are welcome; a longer message is `TransferError`, and ends all reading at this end in this process
+   *  @param timeout    how long to wait
    *  @throws as `recv`; UsageError `maxlength` is negative
    */
   std::vector<std::byte> recv_bytes(std::int64_t maxlength = any_length,
@@ -271,7 +272,10 @@ class ROYONG_API Listener {
  *  @param timeout  until the listener has let us in
  *  @throws std::system_error    nobody listens there
  *  @throws AuthenticationError  one of the sides does not know the key, or is not whom its certificate should name
- *  @throws TimeoutError, EndOfFile, TransferError (what is there does not speak as a listener), UsageError
+ *  @throws TimeoutError   the time is over
+ *  @throws EndOfFile      the listener closed the connection
+ *  @throws TransferError  what is there does not speak as a listener
+ *  @throws UsageError     as above
  *
  *  Without authkey it does not wait for `accept`.
  *

@@ -27,7 +27,7 @@ namespace royong::inline v0 {
  */
 class ROYONG_API Event {
  public:
-  /// A clear event. @throws ArenaFull, UsageError
+  /// A clear event. @throws ArenaFull no memory is left @throws UsageError before `init`
   Event() : Event(detail::ObjectRef::create(kind_)) {}
 
   /// Wakes all who wait, and all who will until `clear`.

@@ -41,7 +41,7 @@ class Condition;
  */
 class ROYONG_API Lock : public detail::Lockable<Lock> {
  public:
-  /// A free lock. @throws ArenaFull, UsageError
+  /// A free lock. @throws ArenaFull no memory is left @throws UsageError before `init`
   Lock() : Lock(detail::ObjectRef::create(kind_)) {}
   Lock(const Lock&) = default;
   Lock& operator=(const Lock&) = default;
@@ -86,7 +86,7 @@ class ROYONG_API Lock : public detail::Lockable<Lock> {
  */
 class ROYONG_API RLock : public detail::Lockable<RLock> {
  public:
-  /// A free lock. @throws ArenaFull, UsageError
+  /// A free lock. @throws ArenaFull no memory is left @throws UsageError before `init`
   RLock() : RLock(detail::ObjectRef::create(kind_)) {}
   RLock(const RLock&) = default;
   RLock& operator=(const RLock&) = default;

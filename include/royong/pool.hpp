@@ -89,6 +89,7 @@ class Pool {
 
   /** @brief Starts the workers.
    *  @param processes how many; 0: cpu_count()
+   *  @param options   what they run first, how long they live, what they may use
    *  @throws UsageError         a negative number; no `init`
    *  @throws std::system_error  no worker could be started
    */
@@ -163,10 +164,9 @@ class Pool {
    *
    *      for (auto& result : pool.imap(f, inputs)) use(result);
    *
-   *  @param range any input range, also an infinite one; an lvalue must live as long as the results
-   *  are walked
-   *  @param options `chunksize` is 1 by default; `buffersize` limits how many elements are ahead of
-   *  the reader
+   *  The range may be any input range, also an infinite one; an lvalue must live as long as the
+   *  results are walked. Of the options, `chunksize` is 1 by default, and `buffersize` limits how
+   *  many elements are ahead of the reader.
    */
   template <class F, class Range>
     requires(!std::is_same_v<std::remove_cvref_t<F>, MapOptions>)

@@ -171,6 +171,7 @@ class TypedQueue {
   }
   /** @brief Waits for a message and takes it with what else is there.
    *  @param max how many at the most
+   *  @param timeout how long to wait for the first of them
    *  @return them in their order; none when none came in time
    *
    *  If the process is killed meanwhile, all of them may be lost with it.

@@ -144,11 +144,11 @@ class ROYONG_API ShareableList {
   explicit ShareableList(const First& first, const Rest&... rest)
       : ShareableList(create({detail::to_item(first), detail::to_item(rest)...})) {}
 
-  /// @throws UsageError, std::system_error as SharedMemory::create
+  /// @throws UsageError as SharedMemory::create @throws std::system_error likewise
   static ShareableList create(const std::vector<Item>& items,
                               std::optional<std::string_view> name = {},
                               SharedMemoryOptions options = {});
-  /// @throws UsageError, std::system_error as SharedMemory::open. @throws TransferError the segment is no list
+  /// @throws UsageError as SharedMemory::open @throws std::system_error likewise @throws TransferError the segment is no list
   static ShareableList open(std::string_view name);
 
   /// The item; a negative index counts from the end. @throws std::out_of_range

@@ -44,7 +44,7 @@ class RawValue {
   static_assert(detail::require_flat<T>());
 
  public:
-  /// @throws ArenaFull, UsageError
+  /// @throws ArenaFull no memory is left @throws UsageError before `init`
   explicit RawValue(const T& init = T{})
       : RawValue(detail::Cells<T>::create(kind_, type_hash_, 1)) {
     get() = init;
@@ -183,7 +183,7 @@ class Value {
   static_assert(detail::require_flat<T>());
 
  public:
-  /// @throws ArenaFull, UsageError
+  /// @throws ArenaFull no memory is left @throws UsageError before `init`
   explicit Value(const T& init = T{}) : Value(detail::Cells<T>::create(kind_, type_hash_, 1)) {
     *cells_.data() = init;
   }

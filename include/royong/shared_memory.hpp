@@ -64,6 +64,7 @@ class ROYONG_API SharedMemory {
   /** @brief Creates a segment that nobody has, zero-filled.
    *  @param size  in bytes
    *  @param name  of the segment; by default `royong-` and 16 digits that nobody can guess
+   *  @param options  how long it lives
    *  @throws UsageError        a size below 1; a bad name; before `init`, unless it persists
    *  @throws std::system_error EEXIST: there is one of this name; ENOSPC, ENOMEM, EFBIG: the size cannot be had
    */

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <optional>
 
 #include "logging/log.hpp"
 #include "memory/arena.hpp"
@@ -87,10 +88,11 @@ void init(int argc, char** argv) {
   }
   // Nobody could catch what is thrown here: main has not begun in this process as far as the user is concerned.
   try {
-    const Marker marker = decode_marker(arguments[1]).value();
+    const std::optional<Marker> marker = decode_marker(arguments[1]);
+    if (!marker) throw TransferError("no marker in the command line");
     arguments.erase(arguments.begin() + 1);
     set_up(std::move(arguments));
-    become_member(marker);
+    become_member(*marker);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "royong: cannot start a worker: %s\n", error.what());
   } catch (...) {

@@ -139,6 +139,8 @@ struct WaitResult {
 };
 
 /** @brief Waits for futures of any pools.
+ *  @param futures of one type
+ *  @param when    which of them must have ended
  *  @param timeout it returns after that time at the latest, and throws nothing
  *  @return those whose tasks have ended and those whose have not; each task once, in the order
  *  given

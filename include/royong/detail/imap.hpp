@@ -43,7 +43,7 @@ class LazyResults {
   static_assert(!std::is_void_v<value_type>,
                 "royong: imap yields results: use map for a function that returns nothing");
 
-  /// @param source a range, which is moved in, or a reference to one that lives longer
+  /// For `Pool::imap`. The source is a range, which is moved in, or a reference to one that lives longer
   LazyResults(detail::StateRef<detail::PoolCore> pool, const MapOptions& options, const F& function,
               Source&& source)
       : pool_(std::move(pool)),
