@@ -30,7 +30,7 @@ struct SemaphoreOptions {
  *  Without contention `acquire` and `release` are one compare-and-swap each and no system call. `release(n)` wakes n waiters, not all.
  *
  *  **With `return_on_death`** the semaphore remembers how many permits each process holds. A release gives back what the process holds, and adds new
- *  permits only beyond that; permits of a process that dies come back. Each operation then takes a short inner lock, about twice the price, still without a system call.
+ *  permits only beyond that; permits of a process that dies come back. Each operation then takes a short inner lock, still without a system call where nobody contends.
  *
  *  **Errors.** Creating: `ArenaFull`; `UsageError` before `init` and for a negative value. Releasing: `UsageError` for a negative number, or if there would
  *  be more than `INT_MAX` permits; nothing has changed then. With `return_on_death`: `UsageError` in a process that is no member of the
