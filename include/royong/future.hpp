@@ -107,6 +107,32 @@ class Future {
    */
   bool cancel() const { return !done() ? state().engine()->cancel(state()) : cancelled(); }
 
+  /** @brief Stops the task whatever it is doing; for one that no worker has begun, `cancel`.
+   *
+   *  A running task is told by SIGTERM, which ends its worker, unless the task asks
+   *  `this_task::stop_requested()`: then it has the time of grace to tidy up. After that comes
+   *  SIGKILL. The worker is replaced; other tasks are not touched. Does not wait: the future ends
+   *  with `CancelledError` when the task has stopped.
+   *  @param grace time between SIGTERM and SIGKILL; zero: SIGKILL at once
+   *  @return whether the task was cancelled or is being stopped; false: it has ended
+   *
+   *  **Errors.** In a thread pool, where nothing can be killed, a running task is only asked.
+   *
+   *  **If the peer dies.** A worker that dies meanwhile is what was wanted: `CancelledError`, and no
+   *  retry.
+   *
+   *  Example: examples/pool_abort.cpp
+   */
+  bool abort(Timeout grace = std::chrono::milliseconds(500)) const {
+    return !done() ? state().engine()->abort(state(), grace) : cancelled();
+  }
+
+  /// What the task said last by `this_task::progress`; nothing before it runs and after it has
+  /// ended.
+  TaskProgress progress() const {
+    return !done() ? state().engine()->progress(state()) : TaskProgress{};
+  }
+
   /** @brief Calls `f(future)` when the task has ended, at once when it has.
    *
    *  It runs on a thread of the pool that does nothing else: it may take its time, wait on other

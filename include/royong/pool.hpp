@@ -16,6 +16,7 @@
 #include "royong/detail/pool_core.hpp"
 #include "royong/future.hpp"
 #include "royong/process.hpp"
+#include "royong/this_task.hpp"
 
 namespace royong::inline v0 {
 
@@ -57,7 +58,17 @@ struct PoolOptions {
   /// Of the workers: "name-1", "name-2" ...; default: "PoolWorker".
   std::string name{};
   RestartLimit restarts{};
-  /// For debugging: tasks run in the calling thread, when they are submitted.
+  /** A file for a trace in Chrome's JSON format, which ui.perfetto.dev opens: one lane a worker, one
+   *  slice a task, with its name and how it ended. The file is made anew. Workers append to it task
+   *  by task (some microseconds each), so it can be opened whatever was killed and when; only after
+   *  the pool's own end it has its closing bracket. Empty: none.
+   */
+  std::filesystem::path trace{};
+  /** For debugging: tasks run in the calling thread, when they are submitted, one after the other;
+   *  `processes` counts as 1. Callables, arguments, results and exceptions are encoded and decoded
+   *  as ever, and the initializer runs in the constructor. Nothing can be killed: time limits and
+   *  retries mean nothing, and a task that ends its process ends this one.
+   */
   bool inline_tasks = false;
 };
 
@@ -97,7 +108,8 @@ class Pool {
       : core_(detail::PoolCore::create(
             {processes, std::move(options.initializer.call_), std::move(options.initializer.kept_),
              options.maxtasksperchild, options.start_method, std::move(options.limits),
-             std::move(options.name), options.restarts, options.inline_tasks})) {}
+             std::move(options.name), options.restarts, std::move(options.trace),
+             options.inline_tasks, false})) {}
   Pool(Pool&& other) noexcept = default;
   Pool& operator=(Pool&& other) noexcept {
     std::swap(core_, other.core_);
@@ -219,6 +231,13 @@ class Pool {
 
   /// Number of workers.
   int size() const { return core().size(); }
+  /** @brief What the pool has done so far, and what it holds.
+   *
+   *  A snapshot: counted when their results are read, by whoever waits. Cheap, but not for every
+   *  task.
+   *  Example: examples/pool_stats.cpp
+   */
+  PoolStats stats() { return core().stats(); }
   /// Changes the number of workers. Those that are too many end after the task they are running.
   /// @throws UsageError less than 1
   void resize(int n) { core().resize(n); }

@@ -162,6 +162,24 @@ std::optional<std::uint64_t> cgroup_memory(const std::string& root) {
   return limit;
 }
 
+std::optional<OomKills> oom_kills(const std::string& root) {
+  const auto count_in = [](const std::string& path) -> std::optional<std::uint64_t> {
+    std::istringstream lines(read_or_empty(path));
+    for (std::string name, rest; lines >> name; std::getline(lines, rest)) {
+      std::uint64_t count = 0;
+      if (name == "oom_kill" && lines >> count) return count;
+    }
+    return std::nullopt;
+  };
+  std::optional<std::uint64_t> count;
+  for_each_group(root, "memory", [&](const std::string& folder, bool v2) {
+    if (!count) count = count_in(folder + (v2 ? "/memory.events" : "/memory.oom_control"));
+  });
+  if (count) return OomKills{*count, false};
+  if ((count = count_in(root + "/proc/vmstat"))) return OomKills{*count, true};
+  return std::nullopt;
+}
+
 int available_cpus(const std::string& root) {
   const int cpus = static_cast<int>(affinity().size());
   const std::optional<double> quota = cgroup_cpus(root);

@@ -38,6 +38,15 @@ void set_oom_score_adj(int value);
 ///@{
 std::optional<double> cgroup_cpus(const std::string& root = {});
 std::optional<std::uint64_t> cgroup_memory(const std::string& root = {});
+
+/// How many processes the kernel has killed for want of memory.
+struct OomKills {
+  std::uint64_t count = 0;
+  bool whole_machine = false;  ///< since boot; else of this process's control group
+  friend bool operator==(const OomKills&, const OomKills&) = default;
+};
+/// Of the control group if it counts them, else of the machine; nothing where neither is told.
+std::optional<OomKills> oom_kills(const std::string& root = {});
 ///@}
 
 /// Processors to start workers for: the affinity, cut by the group's quota rounded up; at least 1.

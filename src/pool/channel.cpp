@@ -17,6 +17,7 @@ ChannelHandle ChannelHandle::create() {
   ::new (&channel->pool) ChannelMemory::PoolSide{};
   ::new (&channel->worker) ChannelMemory::WorkerSide{};
   ::new (&channel->bed) ChannelMemory::Bed{};
+  ::new (&channel->report) ChannelMemory::Report{};
   // In this order a death in between leaves the block to the object, or to the sweep of this
   // process.
   memory::set_owner(block, handle.owner());

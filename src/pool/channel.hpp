@@ -11,6 +11,7 @@
 #include "memory/blocks.hpp"
 #include "memory/objects.hpp"
 #include "pool/rings.hpp"
+#include "pool/task_context.hpp"
 #include "royong/detail/object.hpp"
 #include "sync/eventcount.hpp"
 
@@ -31,6 +32,8 @@ struct ChannelMemory {
   struct alignas(128) Bed {
     sync::EventCount events;  ///< the worker sleeps here
   } bed;
+  struct alignas(128) Report : WorkerReport {
+  } report;
   alignas(128) std::byte tasks[task_ring_bytes];
   std::byte results[result_ring_bytes];
 };

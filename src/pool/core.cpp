@@ -2,6 +2,7 @@
 #include "pool/core.hpp"
 
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
@@ -69,6 +70,9 @@ PoolImpl::PoolImpl(PoolPlan plan)
 PoolImpl::~PoolImpl() {
   unregister_pool(*this);
   // Each thread holds a count: they have ended, or one of them is here.
+  for (const auto& local : threads_) {
+    if (local->thread.joinable()) local->thread.detach();
+  }
   if (driver_thread_.joinable()) driver_thread_.detach();
   if (callback_thread_.joinable()) callback_thread_.detach();
 }
@@ -95,6 +99,8 @@ void PoolImpl::submit(TaskState& state, Writer& call) {
     run_inline(state, call);
     return;
   }
+  if (plan_.threads && state.timed)
+    throw UsageError("a thread cannot be killed: a time limit needs a pool of processes");
   if (call.size() > task_ring_bytes / 8) {
     TaskBlock block(call.size());
     std::memcpy(block.data(), call.bytes().data(), call.size());
@@ -113,7 +119,7 @@ void PoolImpl::submit(TaskState& state, Writer& call) {
   scheduler_.submit(state);
   submitted_ = nullptr;
   (void)own.take();
-  if (state.phase == TaskPhase::pending && state.extra().call_length == 0) {
+  if (!plan_.threads && state.phase == TaskPhase::pending && state.extra().call_length == 0) {
     const auto bytes = call.bytes();
     state.extra().call.assign(bytes.begin(), bytes.end());
   }
@@ -125,13 +131,23 @@ void PoolImpl::run_inline(TaskState& state, Writer& call) {
     Lock lock(mutex_);
     require_open();
     state.set_engine(*this);
+    state.sequence = ++sequence_;
   }
+  const std::int64_t began = Timeout::Clock::now().time_since_epoch().count();
   Writer result(Transit::argument);
   const bool fine = run_task(call.bytes(), result);
   const auto bytes = result.bytes();
   std::memcpy(state.make_result(bytes.size()), bytes.data(), bytes.size());
   if (auto handles = result.take_kept(); !handles.empty())
     state.extra().handles = std::move(handles);
+  {
+    Lock lock(mutex_);
+    scheduler_.count_inline(fine);
+    const TaskExtra* extra = state.extra_if_any();
+    trace_.task(0, extra != nullptr ? extra->name : "", state.sequence, began,
+                Timeout::Clock::now().time_since_epoch().count(), fine ? "value" : "exception",
+                ::getpid());
+  }
   state.phase = fine ? TaskPhase::done : TaskPhase::failed;
   state.publish(fine ? Ending::value : Ending::exception);
 }
@@ -144,6 +160,71 @@ bool PoolImpl::cancel(TaskState& state) {
   wake_followers();
   note_if_gone();
   return true;
+}
+
+bool PoolImpl::abort(TaskState& state, Timeout grace) {
+  require_home();
+  Lock lock(mutex_);
+  pump();  // what has ended has ended
+  if (state.has_ended()) return state.ending() == Ending::cancelled;
+  if (scheduler_.cancel(state)) {
+    wake_followers();
+    note_if_gone();
+    return true;
+  }
+  if (state.phase != TaskPhase::given) return false;
+  Link& link = links_[state.worker];
+  const Instant until = grace.deadline();
+  if (state.aborted) {  // once more, perhaps with less patience
+    link.kill_at = std::min(link.kill_at, until);
+  } else {
+    const bool stop = scheduler_.abort(state);
+    if (!stop) return false;
+    ++aborts_;
+    link.kill_at = until;
+    send(link, until <= Timeout::Clock::now() ? SIGKILL : SIGTERM);
+  }
+  ask_driver();
+  lock.unlock();
+  nudge();  // who leads sleeps until a time that he did not know of
+  return true;
+}
+
+TaskProgress PoolImpl::progress(const TaskState& state) {
+  require_home();
+  Lock lock(mutex_);
+  if (state.has_ended() || state.phase != TaskPhase::given) return {};
+  const WorkerReport& report = links_[state.worker].memory->report;
+  if (report.sequence.load(std::memory_order_acquire) != state.sequence) return {};
+  TaskProgress now;
+  now.done = report.done.load(std::memory_order_acquire);
+  now.total = report.total.load(std::memory_order_relaxed);
+  return now;
+}
+
+PoolStats PoolImpl::stats() {
+  require_home();
+  Lock lock(mutex_);
+  pump();
+  const Scheduler::Counts& counts = scheduler_.counts();
+  PoolStats stats;
+  stats.submitted = counts.submitted;
+  stats.done = counts.done;
+  stats.failed = counts.failed;
+  stats.cancelled = counts.cancelled;
+  stats.retried = counts.retried;
+  stats.deaths = counts.deaths;
+  stats.queue_depth = scheduler_.backlog().size();
+  busy_.resize(std::max(busy_.size(), links_.size()));
+  for (std::uint32_t i = 0; i < scheduler_.slots(); ++i) {
+    stats.busy.emplace_back(busy_[i] + busy_time(links_[i]));
+    for (const Task* task = scheduler_.tasks_of(i).front(); task != nullptr; task = task->next) {
+      const TaskEntry& entry = links_[i].tasks.entry_at(task->position);
+      ++(entry.state.load(std::memory_order_acquire) == EntryState::pending ? stats.queue_depth
+                                                                            : stats.running);
+    }
+  }
+  return stats;
 }
 
 bool PoolImpl::is_running(const TaskState& state) {
@@ -249,11 +330,13 @@ bool PoolImpl::join(Timeout timeout) {
 
 void PoolImpl::stop_threads() {
   std::thread driver, callbacks;
+  std::vector<std::shared_ptr<LocalWorker>> locals;
   {
     Lock lock(mutex_);
     stop_driver_ = true;
     driver_.wake.notify_one();
     std::swap(driver, driver_thread_);
+    std::swap(locals, threads_);
     std::lock_guard callbacks_lock(callbacks_mutex_);
     stop_callbacks_ = true;
     callbacks_wake_.notify_one();
@@ -262,13 +345,21 @@ void PoolImpl::stop_threads() {
   }
   nudge();
   if (driver.joinable()) driver.join();
+  for (const auto& local : locals) {
+    if (local->thread.get_id() == std::this_thread::get_id()) {
+      local->thread.detach();
+    } else {
+      local->thread.join();
+    }
+  }
   if (callbacks.joinable()) callbacks.join();
 }
 
 void PoolImpl::end_at_exit() noexcept {
   try {
     terminate();
-    join(forever);
+    // A thread cannot be killed, and the program's end is not its to prevent.
+    join(plan_.threads ? Timeout(terminate_grace) : forever);
   } catch (const std::exception& error) {
     log(LogLevel::error, "cannot end a pool at exit: {}", error.what());
   }

@@ -19,6 +19,7 @@
 #include <cstdint>             // for std::uint64_t
 #include <deque>               // for std::deque
 #include <exception>           // for std::exception_ptr
+#include <functional>          // for std::function
 #include <memory>              // for std::shared_ptr, std::unique_ptr
 #include <mutex>               // for std::mutex, std::unique_lock
 #include <optional>            // for std::optional
@@ -26,8 +27,11 @@
 #include <thread>              // for std::thread
 #include <vector>              // for std::vector
 
+#include "os/limits.hpp"
 #include "pool/channel.hpp"
 #include "pool/scheduler.hpp"
+#include "pool/task_context.hpp"
+#include "pool/trace.hpp"
 #include "process/child.hpp"
 #include "royong/detail/pool_core.hpp"
 
@@ -46,12 +50,16 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   bool join(Timeout timeout) override;
   void resize(int workers) override;
   int size() override;
+  PoolStats stats() override;
+  void post(std::unique_ptr<Callback> callback) override { queue_callback(std::move(callback)); }
 
   bool wait(const std::atomic<std::uint32_t>& flag, const TaskState* hint,
             Timeout::Clock::time_point deadline) override;
   void nudge() noexcept override { bell_.events().notify_all(); }
   bool cancel(TaskState& state) override;
+  bool abort(TaskState& state, Timeout grace) override;
   bool is_running(const TaskState& state) override;
+  TaskProgress progress(const TaskState& state) override;
   bool add_hook(TaskState& state, CompletionHook& hook) override;
   void remove_hook(TaskState& state, CompletionHook& hook) noexcept override;
   void add_callback(TaskState& state, std::unique_ptr<Callback> callback) override;
@@ -65,16 +73,25 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   using Lock = std::unique_lock<std::mutex>;
   using Instant = Timeout::Clock::time_point;
 
+  /// A worker of a pool of threads.
+  struct LocalWorker {
+    TaskContext context;
+    std::thread thread;
+    bool ended = false;
+  };
+
   /// The pool's end of one worker.
   struct Link {
     ChannelHandle channel;
     ChannelMemory* memory = nullptr;
     TaskProducer tasks;
     ResultConsumer results;
-    std::shared_ptr<Child> child;    // nothing until start_child has returned
-    std::uint64_t life = 0;          // which of the workers that had this place
-    bool stop_unsent = false;        // the ring was full when it was asked to stop
-    int signal = 0;                  // to be sent as soon as there is a child
+    std::shared_ptr<Child> child;         // nothing until start_child has returned
+    std::uint64_t life = 0;               // which of the workers that had this place
+    bool stop_unsent = false;             // the ring was full when it was asked to stop
+    int signal = 0;                       // to be sent as soon as there is a child
+    Instant kill_at = Instant::max();     // it was asked to end: by then it has
+    std::shared_ptr<LocalWorker> thread;  // of a pool of threads: instead of a child
     std::vector<TaskBlock> remains;  // of cancelled tasks: the worker may still be writing to them
   };
 
@@ -101,17 +118,23 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   bool take_result(std::uint32_t worker, const ResultHeader& header);
   void take_news(std::uint32_t worker, const ResultHeader& header);
   void store_result(TaskState& state, Link& link, const ResultHeader& header);
+  void drop_ring(Link& link);
   std::exception_ptr ending_error(TaskState& state);
   void ring_worker(Link& link) noexcept;
 
   // Workers: workers.cpp
   void start_pending(Lock& lock);
   ProcessPlan worker_plan(std::uint32_t worker);
+  void start_thread(std::uint32_t worker, std::uint64_t life);
+  void start_inline();
+  std::string last_words(std::optional<int> exitcode);
+  static std::int64_t busy_time(const Link& link) noexcept;
   void handle_death(std::uint32_t worker, std::uint64_t life, pid_t pid,
                     std::optional<int> exitcode);
   void lose_worker(std::uint32_t worker, const std::string& why);
   void send(Link& link, int signal) noexcept;
   void break_with(std::exception_ptr cause);
+  void break_by_initializer(const std::exception_ptr& cause);
   void note_if_gone();
 
   // Waiting: waiting.cpp
@@ -152,6 +175,7 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   bool from_worker_ = false;  // the task that ends has its result
   pid_t dead_pid_ = 0;        // whose death is being handled
   std::optional<int> dead_exitcode_;
+  std::string dead_hint_;  // what more is known of it
   std::exception_ptr broken_cause_;
   std::exception_ptr start_error_;
   std::atomic<std::uint32_t> gone_{0};  // closed, all tasks ended, all workers too
@@ -164,9 +188,14 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   int spin_looks_ = 0;
   std::uint64_t wanted_ = 0;  // live tasks with a hook or a callback
   std::uint64_t timed_ = 0;   // live tasks with a time limit
+  std::uint64_t aborts_ = 0;  // live tasks that are being stopped
   bool kill_ = false;         // `terminate` by SIGKILL
   bool stop_driver_ = false;
   std::thread driver_thread_;
+  std::vector<std::shared_ptr<LocalWorker>> threads_;  // also ended ones, until they are joined
+  std::vector<std::int64_t> busy_;  // of each place, of workers that are gone; nanoseconds
+  Trace trace_;
+  std::optional<os::OomKills> oom_kills_;  // when it was looked last
 
   std::mutex callbacks_mutex_;  // after mutex_
   std::condition_variable callbacks_wake_;
@@ -180,6 +209,9 @@ std::string what_of(const std::exception_ptr& error);
 
 /// "exited with code 3", "was killed by SIGKILL".
 std::string describe_end(std::optional<int> exitcode);
+
+/// Starts a thread that leaves the user's signals to the user's threads.
+std::thread start_quiet_thread(std::function<void()> run);
 
 /// Which fork this process is: changes in every child of one that used a pool.
 unsigned fork_generation() noexcept;

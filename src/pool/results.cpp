@@ -4,7 +4,9 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <cstring>
 #include <iterator>
+#include <string_view>
 #include <utility>
 
 #include "logging/log.hpp"
@@ -23,7 +25,7 @@ std::int64_t now_ns() {
 /// The call back from the ring to the task: the entry's bytes are about to become something else.
 void save_call(const TaskEntry& entry, TaskState& state) {
   if ((entry.flags & EntryFlag::by_block) != 0) return;
-  state.extra().call.assign(entry.payload(), entry.payload() + entry.length);
+  state.extra().call.assign(entry.payload(), entry.payload() + entry.call_length());
 }
 
 }  // namespace
@@ -34,9 +36,13 @@ bool PoolImpl::give(std::uint32_t worker, Task& task) {
   auto& state = static_cast<TaskState&>(task);
   TaskExtra* extra = state.extra_if_any();
   std::uint32_t flags = task.timed ? EntryFlag::timed : 0;
+  std::string_view name;  // for the trace
+  TaskState* const here = &state;
   BlockRange range{};
   std::span<const std::byte> call;
-  if (extra != nullptr && extra->call_length != 0) {
+  if (plan_.threads) {
+    call = std::as_bytes(std::span(&here, 1));
+  } else if (extra != nullptr && extra->call_length != 0) {
     range = {extra->blocks.back().offset(), extra->call_length};
     call = std::as_bytes(std::span(&range, 1));
     flags |= EntryFlag::by_block;
@@ -45,14 +51,20 @@ bool PoolImpl::give(std::uint32_t worker, Task& task) {
   } else if (extra != nullptr) {
     call = extra->call;
   }
-  TaskEntry* entry = link.tasks.reserve(static_cast<std::uint32_t>(call.size()));
+  if (trace_) {
+    if (extra != nullptr) name = std::string_view(extra->name).substr(0, max_task_name);
+    flags |= EntryFlag::traced | (static_cast<std::uint32_t>(name.size()) << EntryFlag::name_shift);
+  }
+  TaskEntry* entry = link.tasks.reserve(static_cast<std::uint32_t>(call.size() + name.size()));
   if (entry == nullptr) return false;
+  if (plan_.threads) state.add_reference();  // the ring's
   task.sequence = ++sequence_;
   task.position = link.tasks.position();
   task.end = link.tasks.end();
   entry->flags = flags;
   entry->sequence = task.sequence;
   std::memcpy(entry->payload(), call.data(), call.size());
+  if (!name.empty()) std::memcpy(entry->payload() + call.size(), name.data(), name.size());
   link.tasks.publish();
   ring_worker(link);
   if (extra != nullptr && !extra->call.empty()) std::vector<std::byte>().swap(extra->call);
@@ -64,15 +76,45 @@ void PoolImpl::ring_worker(Link& link) noexcept { link.memory->bed.events.notify
 bool PoolImpl::take_back(std::uint32_t worker, Task& task) {
   TaskEntry& entry = links_[worker].tasks.entry_at(task.position);
   if (!withdraw(entry)) return false;
-  save_call(entry, static_cast<TaskState&>(task));
+  auto& state = static_cast<TaskState&>(task);
+  if (plan_.threads) {
+    state.release();  // the ring's count; the engine's is there still
+  } else {
+    save_call(entry, state);
+  }
   return true;
+}
+
+/// A thread has ended: what it never began is its ring's no more.
+void PoolImpl::drop_ring(Link& link) {
+  std::uint64_t position = link.memory->worker.tasks_head.load(std::memory_order_acquire);
+  while (position < link.tasks.end()) {
+    TaskEntry& entry = link.tasks.entry_at(position);
+    const bool is_task = (entry.flags & (EntryFlag::padding | EntryFlag::stop)) == 0;
+    if (is_task && withdraw(entry)) {
+      TaskState* state = nullptr;
+      std::memcpy(&state, entry.payload(), sizeof state);
+      state->release();
+    }
+    position += round_up(sizeof(TaskEntry) + entry.length, task_alignment);
+  }
 }
 
 bool PoolImpl::had_begun(std::uint32_t worker, const Task& task, std::uint32_t& element) {
   TaskEntry& entry = links_[worker].tasks.entry_at(task.position);
   element = entry.element.load(std::memory_order_relaxed);
-  save_call(entry, const_cast<TaskState&>(static_cast<const TaskState&>(task)));
-  return entry.state.load(std::memory_order_acquire) == EntryState::running;
+  const auto& state = static_cast<const TaskState&>(task);
+  const bool begun = entry.state.load(std::memory_order_acquire) == EntryState::running;
+  if (!plan_.threads) save_call(entry, const_cast<TaskState&>(state));
+  if (begun && trace_) {
+    trace_.task(worker, state.extra_if_any() != nullptr ? state.extra_if_any()->name : "",
+                task.sequence, entry.began.load(std::memory_order_relaxed), now_ns(),
+                task.timed_out ? "TimeoutError"
+                : task.aborted ? "CancelledError"
+                               : "WorkerDied",
+                dead_pid_);
+  }
+  return begun;
 }
 
 void PoolImpl::stop_worker(std::uint32_t worker) {
@@ -129,11 +171,18 @@ bool PoolImpl::take_result(std::uint32_t worker, const ResultHeader& header) {
   if (task == nullptr) return scheduler_.mode() == Scheduler::Mode::terminated;
   auto& state = static_cast<TaskState&>(*task);
   try {
-    if (static_cast<ResultKind>(header.kind) == ResultKind::arena_full) {
+    if (task->aborted) {
+      // Thrown away: what lies in a block ends with the channel.
+    } else if (plan_.threads) {
+      if (static_cast<ResultKind>(header.kind) == ResultKind::exception)
+        std::rethrow_exception(state.take_error());
+      from_worker_ = true;
+    } else if (static_cast<ResultKind>(header.kind) == ResultKind::arena_full) {
       throw ArenaFull("the result of " + state.label() + " does not fit the arena");
+    } else {
+      store_result(state, links_[worker], header);
+      from_worker_ = true;
     }
-    store_result(state, links_[worker], header);
-    from_worker_ = true;
   } catch (...) {
     state.extra().error = std::current_exception();
   }
@@ -176,6 +225,10 @@ void PoolImpl::take_news(std::uint32_t worker, const ResultHeader& header) {
   } catch (...) {
     cause = std::current_exception();
   }
+  break_by_initializer(cause);
+}
+
+void PoolImpl::break_by_initializer(const std::exception_ptr& cause) {
   try {
     std::rethrow_exception(cause);
   } catch (...) {
@@ -207,6 +260,7 @@ void PoolImpl::end_task(Task& task) {
     ending = task.phase == TaskPhase::cancelled ? Ending::cancelled : Ending::error;
   }
   if (task.timed) --timed_;
+  if (task.aborted) --aborts_;
   CompletionHook* hook = nullptr;
   std::vector<std::unique_ptr<Callback>> callbacks;
   if (extra != nullptr) {
@@ -235,7 +289,8 @@ std::exception_ptr PoolImpl::ending_error(TaskState& state) {
       return std::make_exception_ptr(
           CancelledError(state.label() + (scheduler_.mode() == Scheduler::Mode::terminated
                                               ? " was cancelled: the pool was terminated"
-                                              : " was cancelled")));
+                                          : state.aborted ? " was aborted"
+                                                          : " was cancelled")));
     case TaskPhase::lost:
       if (state.timed_out) {
         const std::chrono::duration<double> limit = state.extra().timeout.duration();
@@ -244,8 +299,8 @@ std::exception_ptr PoolImpl::ending_error(TaskState& state) {
                                      state.label(), limit.count(), dead_pid_)));
       }
       return std::make_exception_ptr(
-          WorkerDied(fmt::format("{} was lost: worker {} {}", state.label(), dead_pid_,
-                                 describe_end(dead_exitcode_)),
+          WorkerDied(fmt::format("{} was lost: worker {} {}{}", state.label(), dead_pid_,
+                                 describe_end(dead_exitcode_), dead_hint_),
                      dead_pid_, dead_exitcode_, state.name()));
     default: return broken_cause_;
   }

@@ -50,8 +50,14 @@ struct EntryFlag {
   static constexpr std::uint32_t stop = 2;  ///< the worker ends here
   static constexpr std::uint32_t by_block =
       4;  ///< the payload is a BlockRange: the call lies in an arena block
-  static constexpr std::uint32_t timed = 8;  ///< the worker notes when it began
+  static constexpr std::uint32_t timed = 8;    ///< the worker notes when it began
+  static constexpr std::uint32_t traced = 16;  ///< likewise
+  /// From here on: so many bytes of the payload, at its end, are the task's name; for a trace only.
+  static constexpr std::uint32_t name_shift = 16;
 };
+
+/// A longer name of a task is cut.
+inline constexpr std::uint32_t max_task_name = 80;
 
 /// Head of an entry of the task ring; the payload follows.
 struct TaskEntry {
@@ -64,6 +70,9 @@ struct TaskEntry {
 
   std::byte* payload() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   const std::byte* payload() const noexcept { return reinterpret_cast<const std::byte*>(this + 1); }
+  std::uint32_t name_length() const noexcept { return flags >> EntryFlag::name_shift; }
+  /// Bytes of the call, or of its BlockRange.
+  std::uint32_t call_length() const noexcept { return length - name_length(); }
 };
 static_assert(sizeof(TaskEntry) == 32);
 static_assert(std::atomic<EntryState>::is_always_lock_free);

@@ -24,6 +24,7 @@ std::uint32_t Scheduler::alive() const noexcept {
 
 void Scheduler::submit(Task& task) {
   ++live_;
+  ++counts_.submitted;
   task.phase = TaskPhase::pending;
   if (backlog_.empty()) {
     const std::uint32_t worker = pick();
@@ -52,8 +53,12 @@ Task* Scheduler::completed(std::uint32_t worker, std::uint64_t sequence) {
 }
 
 void Scheduler::end(Task& task, TaskPhase phase) {
+  if (task.aborted) phase = TaskPhase::cancelled;
   task.phase = phase;
   --live_;
+  ++(phase == TaskPhase::done        ? counts_.done
+     : phase == TaskPhase::cancelled ? counts_.cancelled
+                                     : counts_.failed);
   actions_.end_task(task);
   if (live_ == 0) stop_if_finished();
 }
@@ -88,6 +93,9 @@ void Scheduler::died(std::uint32_t worker, std::int64_t now) {
   Worker& w = workers_[worker];
   if (w.state == WorkerState::dead) return;
   const bool early = w.state == WorkerState::starting;
+  const bool recycled =
+      limits_.tasks_per_worker != 0 && w.given >= limits_.tasks_per_worker && w.tasks.empty();
+  if (w.state != WorkerState::stopping && !recycled) ++counts_.deaths;
   w.state = WorkerState::dead;
   while (Task* task = w.tasks.back()) {  // from the back, so that the backlog keeps the order
     std::uint32_t element = 0;
@@ -97,7 +105,8 @@ void Scheduler::died(std::uint32_t worker, std::int64_t now) {
     }
     task->deaths = task->death_element == element ? task->deaths + 1 : 1;
     task->death_element = element;
-    if (!task->timed_out && task->deaths <= task->retries) {
+    if (!task->timed_out && !task->aborted && task->deaths <= task->retries) {
+      ++counts_.retried;
       return_to_backlog(*task);
       continue;
     }
@@ -162,8 +171,33 @@ bool Scheduler::cancel(Task& task) {
 
 void Scheduler::expire(Task& task) {
   if (task.phase != TaskPhase::given || task.timed_out) return;
-  task.timed_out = true;
-  actions_.kill_worker(task.worker);
+  if (isolate(task)) {
+    task.timed_out = true;
+    actions_.kill_worker(task.worker);
+  }
+  dispatch();
+}
+
+bool Scheduler::abort(Task& task) {
+  if (task.phase != TaskPhase::given || task.aborted) return false;
+  task.aborted = isolate(task);
+  dispatch();
+  return task.aborted;
+}
+
+/** Sees to it that the worker begins nothing after this task, which it has begun.
+ *  Once everything behind it is back in the backlog and the worker is given nothing more, its end
+ *  cannot hit another task.
+ *  @return false: it has begun the next one, so this one has ended
+ */
+bool Scheduler::isolate(Task& task) {
+  Worker& w = workers_[task.worker];
+  for (Task* last = w.tasks.back(); last != &task; last = w.tasks.back()) {
+    if (!actions_.take_back(task.worker, *last)) return false;
+    return_to_backlog(*last);
+  }
+  w.state = WorkerState::stopping;
+  return true;
 }
 
 void Scheduler::close() {

@@ -13,6 +13,9 @@
  *                  and it has retries left) | |---> lost (worker died while it ran) |---> cancelled
  *                  | failed (cancel, terminate; pool broken)
  *
+ *  A running task whose time is over, or that is aborted, takes its worker with it. What lies behind
+ *  it is taken back *before* the worker is told: so it is that task and no other one that ends by it.
+ *
  *      worker   dead -> starting -> idle <-> busy -> stopping -> dead         (any state -> dead)
  *
  *  Invariants: a task is in exactly one list (backlog, or the list of one worker) or has ended;
@@ -100,6 +103,11 @@ class Scheduler {
   bool cancel(Task& task);
   /// The time limit of a given task passed: kills its worker, unless the task ended meanwhile.
   void expire(Task& task);
+  /** @brief Nobody wants a given task any more that `cancel` could not take away. It ends as
+   *  cancelled now, whatever comes.
+   *  @return whether the caller has to end its worker; false: its result is there
+   */
+  bool abort(Task& task);
   void close();
   void terminate();
   void resize(std::uint32_t workers);
@@ -111,6 +119,21 @@ class Scheduler {
 
   // What is.
 
+  /// What has happened since the beginning.
+  struct Counts {
+    std::uint64_t submitted = 0;
+    std::uint64_t done = 0;
+    std::uint64_t failed = 0;  ///< also lost ones
+    std::uint64_t cancelled = 0;
+    std::uint64_t retried = 0;
+    std::uint64_t deaths = 0;  ///< of workers that nobody had asked to end
+  };
+  const Counts& counts() const noexcept { return counts_; }
+  /// Counts a task that ran without the scheduler.
+  void count_inline(bool fine) noexcept {
+    ++counts_.submitted;
+    ++(fine ? counts_.done : counts_.failed);
+  }
   Mode mode() const noexcept { return mode_; }
   std::uint32_t size() const noexcept { return size_; }
   /// Tasks that have not ended.
@@ -150,6 +173,7 @@ class Scheduler {
   std::uint32_t pick() noexcept;
   bool give(std::uint32_t worker, Task& task);
   void return_to_backlog(Task& task);
+  bool isolate(Task& task);
   void end_all(TaskList& list, TaskPhase phase);
   bool count_early_death(std::int64_t now);
   void start_or_leave(std::uint32_t worker);
@@ -168,6 +192,7 @@ class Scheduler {
   std::uint32_t cursor_ = 0;
   std::uint32_t run_ = 0;
   std::vector<std::int64_t> early_deaths_;
+  Counts counts_;
 };
 
 }  // namespace royong::inline v0::detail

@@ -38,15 +38,19 @@ void relax(int look, std::uint64_t tasks) noexcept {
   }
 }
 
-/// Threads of the library leave the user's signals to the user's threads.
-template <class F>
-std::thread start_quiet_thread(F f) {
+bool is_set(const std::atomic<std::uint32_t>& flag) noexcept {
+  return flag.load(std::memory_order_acquire) != 0;
+}
+
+}  // namespace
+
+std::thread start_quiet_thread(std::function<void()> run) {
   sigset_t all, before;
   sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
   std::thread thread;
   try {
-    thread = std::thread(std::move(f));
+    thread = std::thread(std::move(run));
   } catch (...) {
     ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
     throw;
@@ -54,12 +58,6 @@ std::thread start_quiet_thread(F f) {
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
   return thread;
 }
-
-bool is_set(const std::atomic<std::uint32_t>& flag) noexcept {
-  return flag.load(std::memory_order_acquire) != 0;
-}
-
-}  // namespace
 
 bool PoolImpl::wait(const std::atomic<std::uint32_t>& flag, const TaskState* hint,
                     Instant deadline) {
@@ -167,13 +165,22 @@ void PoolImpl::arm_bells(const Waiter& self) noexcept {
 /// Kills what is over its time. @return when to look again
 PoolImpl::Instant PoolImpl::check_deadlines(Instant now) {
   Instant next = Instant::max();
+  if (aborts_ != 0) {
+    for (Link& link : links_) {
+      if (link.kill_at <= now) {
+        link.kill_at = Instant::max();
+        send(link, SIGKILL);
+      }
+      next = std::min(next, link.kill_at);
+    }
+  }
   if (timed_ == 0) return next;
   for (std::uint32_t i = 0; i < links_.size(); ++i) {
     Task* task = scheduler_.tasks_of(i).front();
     if (task == nullptr || !task->timed || task->timed_out) continue;
     const auto limit = static_cast<TaskState*>(task)->extra().timeout.duration();
     const TaskEntry& entry = links_[i].tasks.entry_at(task->position);
-    Instant end = now + limit;
+    Instant end = now + std::max<Timeout::Clock::duration>(limit, std::chrono::milliseconds(1));
     if (entry.state.load(std::memory_order_acquire) == EntryState::running) {
       end = Instant(std::chrono::nanoseconds(entry.began.load(std::memory_order_relaxed))) + limit;
     }
@@ -230,7 +237,7 @@ void PoolImpl::resign() {
 /// Whether something would stand still if nobody led.
 bool PoolImpl::needs_driver() const noexcept {
   if (scheduler_.live() == 0) return false;
-  if (!scheduler_.backlog().empty() || wanted_ != 0 || timed_ != 0) return true;
+  if (!scheduler_.backlog().empty() || wanted_ != 0 || timed_ != 0 || aborts_ != 0) return true;
   for (std::uint32_t i = 0; i < scheduler_.slots(); ++i) {
     if (scheduler_.tasks_of(i).size() > 1) return true;
   }

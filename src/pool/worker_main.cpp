@@ -2,10 +2,13 @@
 #include "pool/worker_main.hpp"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <cstring>
+#include <string_view>
 #include <utility>
 
+#include "pool/trace.hpp"
 #include "process/runtime.hpp"
 #include "royong/detail/call.hpp"
 #include "royong/detail/exception.hpp"
@@ -30,7 +33,7 @@ std::int64_t now_ns() {
 }
 
 /// The entry of the running task, for what a map's chunk says about itself.
-TaskEntry* running = nullptr;
+thread_local TaskEntry* running = nullptr;
 
 /// An arena block of this process, which results that are too large for the ring are written into
 /// at once.
@@ -60,13 +63,24 @@ class ResultBlock {
 
 class Worker {
  public:
-  Worker(const ChannelHandle& channel, const BellHandle& bell)
+  Worker(const ChannelHandle& channel, const BellHandle& bell, TaskContext& context, bool is_thread)
       : carrier_(channel.carrier()),
         memory_(channel.memory()),
         owner_(channel.owner()),
+        context_(context),
+        is_thread_(is_thread),
         bell_(bell.events()),
         tasks_(memory_.tasks, memory_.pool.tasks_tail, memory_.worker.tasks_head),
-        results_(memory_.results, memory_.worker.results_tail, memory_.pool.results_head) {}
+        results_(memory_.results, memory_.worker.results_tail, memory_.pool.results_head) {
+    context_.report = &memory_.report;
+  }
+
+  /// @param path empty: none
+  void trace_to(const std::string& path, std::uint32_t lane) {
+    lane_ = lane;
+    trace_ = Trace::append(path);
+    trace_.name_lane(lane, runtime().name);
+  }
 
   /// @return whether it succeeded
   bool initialize(std::span<const std::byte> initializer) {
@@ -83,18 +97,33 @@ class Worker {
     return fine;
   }
 
+  /// A thread's initializer has run.
+  void be_ready() {
+    results_.put({0, 0, static_cast<std::uint16_t>(ResultKind::ready), 0}, small_);
+    bell_.notify_all();
+  }
+
   void run(std::uint64_t max_tasks) {
+    memory_.report.busy_since.store(now_ns(), std::memory_order_relaxed);
     for (std::uint64_t done = 0; max_tasks == 0 || done < max_tasks;) {
+      // A task that was asked to stop has done so: the worker goes as well, others take what is left.
+      if (context_.requested.load(std::memory_order_relaxed)) return;
       TaskEntry* entry = tasks_.peek();
       if (entry == nullptr) {
         wait();
         continue;
       }
       if ((entry->flags & EntryFlag::stop) != 0) return;
-      if ((entry->flags & EntryFlag::timed) != 0)
+      if ((entry->flags & (EntryFlag::timed | EntryFlag::traced)) != 0)
         entry->began.store(now_ns(), std::memory_order_relaxed);
       if (TaskConsumer::take(*entry)) {
-        execute(*entry);
+        context_.sequence = entry->sequence;
+        context_.listens.store(false, std::memory_order_relaxed);
+        if (is_thread_) {
+          execute_here(*entry);
+        } else {
+          execute(*entry);
+        }
         ++done;
       }
       const std::uint64_t head = tasks_.release(*entry);
@@ -111,8 +140,11 @@ class Worker {
     const std::span<std::byte> large = block_.bytes();
     Writer result(carrier_, large.empty() ? std::span<std::byte>(small_) : large);
     running = &entry;
+    const std::int64_t began = entry.began.load(std::memory_order_relaxed);
     const bool fine = run_task(call_of(entry), result);
     running = nullptr;
+    if (trace_) [[unlikely]]
+      write_trace(entry, began, fine);
     ResultHeader header{
         entry.sequence, 0,
         static_cast<std::uint16_t>(fine ? ResultKind::value : ResultKind::exception), 0};
@@ -126,8 +158,28 @@ class Worker {
     result.commit();
   }
 
+  /// The call is a state of this process, with a count that was the ring's.
+  void execute_here(TaskEntry& entry) {
+    TaskState* state = nullptr;
+    std::memcpy(&state, entry.payload(), sizeof state);
+    const StateRef<TaskState> own(state);
+    running = &entry;
+    const bool fine = state->run_here();
+    running = nullptr;
+    results_.put({entry.sequence, 0,
+                  static_cast<std::uint16_t>(fine ? ResultKind::value : ResultKind::exception), 0},
+                 small_);
+  }
+
+  void write_trace(const TaskEntry& entry, std::int64_t began, bool fine) {
+    const std::string_view name(
+        reinterpret_cast<const char*>(entry.payload()) + entry.call_length(), entry.name_length());
+    trace_.task(lane_, name, entry.sequence, began, now_ns(), fine ? "value" : "exception",
+                ::getpid());
+  }
+
   std::span<const std::byte> call_of(const TaskEntry& entry) const {
-    if ((entry.flags & EntryFlag::by_block) == 0) return {entry.payload(), entry.length};
+    if ((entry.flags & EntryFlag::by_block) == 0) return {entry.payload(), entry.call_length()};
     BlockRange range;
     std::memcpy(&range, entry.payload(), sizeof range);
     return task_block(range.offset, range.length);
@@ -172,17 +224,29 @@ class Worker {
     bell_.notify_all();
     block_.drop();
     const Instant before = Timeout::Clock::now();
-    while (tasks_.peek() == nullptr) {
+    WorkerReport& report = memory_.report;
+    const std::int64_t since = report.busy_since.exchange(0, std::memory_order_relaxed);
+    report.busy.store(report.busy.load(std::memory_order_relaxed) +
+                          std::chrono::nanoseconds(before.time_since_epoch()).count() - since,
+                      std::memory_order_relaxed);
+    while (tasks_.peek() == nullptr && !context_.requested.load(std::memory_order_acquire)) {
       const auto key = memory_.bed.events.prepare();
-      if (tasks_.peek() != nullptr) break;
+      if (tasks_.peek() != nullptr || context_.requested.load(std::memory_order_acquire)) break;
       memory_.bed.events.wait(key, Instant::max());
     }
-    looks_ = Timeout::Clock::now() - before < short_sleep ? many_looks : few_looks;
+    const Instant after = Timeout::Clock::now();
+    report.busy_since.store(std::chrono::nanoseconds(after.time_since_epoch()).count(),
+                            std::memory_order_relaxed);
+    looks_ = after - before < short_sleep ? many_looks : few_looks;
   }
 
   const ObjectRef carrier_;
   ChannelMemory& memory_;
   const memory::Owner owner_;
+  TaskContext& context_;
+  const bool is_thread_;
+  std::uint32_t lane_ = 0;
+  Trace trace_;
   sync::EventCount& bell_;
   TaskConsumer tasks_;
   ResultProducer results_;
@@ -202,10 +266,23 @@ bool run_task(std::span<const std::byte> call, Writer& result) {
   return false;
 }
 
-void pool_worker_main(const ChannelHandle& channel, const BellHandle& bell, std::uint64_t max_tasks,
-                      const std::vector<std::byte>& initializer) {
-  Worker worker(channel, bell);
-  if (worker.initialize(initializer)) worker.run(max_tasks);
+void pool_worker_main(const ChannelHandle& channel, const BellHandle& bell,
+                      const WorkerPlan& plan) {
+  // Never destroyed: the program's exit handlers run with SIGTERM still handled.
+  static auto* context = new TaskContext;
+  adopt_process_context(*context);
+  Worker worker(channel, bell, *context, false);
+  if (!plan.trace.empty()) worker.trace_to(plan.trace, plan.lane);
+  if (worker.initialize(plan.initializer)) worker.run(plan.max_tasks);
+}
+
+void pool_thread_main(const ChannelHandle& channel, const BellHandle& bell, TaskContext& context,
+                      const std::function<void()>& initializer) {
+  const ContextScope scope(context);
+  Worker worker(channel, bell, context, true);
+  if (initializer) initializer();
+  worker.be_ready();
+  worker.run(0);
 }
 
 std::span<std::byte> task_block(std::uint64_t offset, std::uint64_t bytes) {

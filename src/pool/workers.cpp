@@ -3,9 +3,12 @@
 #include <fmt/format.h>
 #include <signal.h>
 
+#include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "logging/log.hpp"
+#include "os/limits.hpp"
 #include "pool/core.hpp"
 #include "pool/worker_main.hpp"
 #include "royong/detail/exception.hpp"
@@ -21,7 +24,13 @@ std::int64_t now_ns() {
 }  // namespace
 
 void PoolImpl::start() {
-  if (plan_.inline_tasks) return;
+  if (!plan_.trace.empty()) {
+    // Workers may have another folder by the time they open it.
+    plan_.trace = std::filesystem::absolute(plan_.trace);
+    trace_ = Trace::create(plan_.trace.string());
+  }
+  if (plan_.inline_tasks) return start_inline();
+  if (!plan_.threads) oom_kills_ = os::oom_kills();
   Lock lock(mutex_);
   scheduler_.start();
   start_pending(lock);
@@ -54,6 +63,11 @@ void PoolImpl::start_pending(Lock& lock) {
       link.results =
           ResultConsumer(memory.results, memory.worker.results_tail, memory.pool.results_head);
       link.memory = &memory;
+      if (plan_.threads) {
+        start_thread(worker, life);
+        scheduler_.dispatch();
+        continue;
+      }
       ProcessPlan plan = worker_plan(worker);
       ++starting_;
       // Tasks that wait can go into its ring at once.
@@ -92,7 +106,45 @@ ProcessPlan PoolImpl::worker_plan(std::uint32_t worker) {
   options.start_method = plan_.start_method;
   options.limits = plan_.limits;
   return plan_call(std::move(options), &pool_worker_main, links_[worker].channel, bell_,
-                   static_cast<std::uint64_t>(plan_.maxtasksperchild), plan_.initializer);
+                   WorkerPlan{static_cast<std::uint64_t>(plan_.maxtasksperchild), plan_.initializer,
+                              plan_.trace.string(), worker});
+}
+
+void PoolImpl::start_thread(std::uint32_t worker, std::uint64_t life) {
+  std::erase_if(threads_, [](const std::shared_ptr<LocalWorker>& one) {
+    if (one->ended) one->thread.join();  // has left the mutex for good
+    return one->ended;
+  });
+  auto local = std::make_shared<LocalWorker>();
+  threads_.push_back(local);
+  links_[worker].thread = local;
+  add_reference();
+  try {
+    local->thread = start_quiet_thread([self = StateRef<PoolImpl>(this), local = local.get(),
+                                        channel = links_[worker].channel, worker, life] {
+      try {
+        pool_thread_main(channel, self->bell_, local->context, self->plan_.local_initializer);
+      } catch (...) {
+        const Lock lock(self->mutex_);
+        self->break_by_initializer(std::current_exception());
+      }
+      self->handle_death(worker, life, 0, 0);
+      const Lock lock(self->mutex_);
+      local->ended = true;
+    });
+  } catch (...) {
+    threads_.pop_back();
+    throw;
+  }
+}
+
+/// Without workers: the constructor does what they would.
+void PoolImpl::start_inline() {
+  if (plan_.initializer.empty()) return;
+  Writer error(Transit::argument);
+  if (run_task(plan_.initializer, error)) return;
+  Reader reader(error.bytes());
+  break_by_initializer(read_exception(reader));
 }
 
 void PoolImpl::handle_death(std::uint32_t worker, std::uint64_t life, pid_t pid,
@@ -101,10 +153,15 @@ void PoolImpl::handle_death(std::uint32_t worker, std::uint64_t life, pid_t pid,
   Link& link = links_[worker];
   if (link.life != life) return;
   drain(worker);
+  if (plan_.threads && link.memory != nullptr) drop_ring(link);
+  busy_.resize(std::max(busy_.size(), links_.size()));
+  busy_[worker] += busy_time(link);
   dead_pid_ = pid;
   dead_exitcode_ = exitcode;
-  lose_worker(worker, fmt::format("the workers of the pool die before they are ready: worker {} {}",
-                                  pid, describe_end(exitcode)));
+  dead_hint_ = last_words(exitcode);
+  lose_worker(worker,
+              fmt::format("the workers of the pool die before they are ready: worker {} {}{}", pid,
+                          describe_end(exitcode), dead_hint_));
   start_pending(lock);
   ask_driver();
   lock.unlock();
@@ -127,6 +184,11 @@ void PoolImpl::kill_worker(std::uint32_t worker) {
 }
 
 void PoolImpl::send(Link& link, int signal) noexcept {
+  if (link.thread) {
+    link.thread->context.requested.store(true, std::memory_order_release);
+    ring_worker(link);
+    return;
+  }
   link.signal = signal;
   if (link.child) link.child->signal(signal);
 }
@@ -135,9 +197,37 @@ void PoolImpl::note_if_gone() {
   if (scheduler_.mode() == Scheduler::Mode::open || scheduler_.live() != 0 || starting_ != 0 ||
       scheduler_.alive() != 0)
     return;
+  trace_.finish();
   gone_.store(1, std::memory_order_release);
   wake_followers();
   nudge();
+}
+
+/** @brief What is known about the end of a worker beside how it ended.
+ *
+ *  Nobody is told whom the OOM killer killed, only how many: so the sentence says that and no more.
+ */
+std::string PoolImpl::last_words(std::optional<int> exitcode) {
+  if (!exitcode || *exitcode >= 0) return {};
+  if (*exitcode == -SIGXCPU && plan_.limits.cpu != 0)
+    return fmt::format(" (its limit of {} s of processor time was used up)", plan_.limits.cpu);
+  if ((*exitcode == -SIGABRT || *exitcode == -SIGSEGV) && plan_.limits.memory != 0)
+    return fmt::format(" (its memory was limited to {} bytes)", plan_.limits.memory);
+  if (*exitcode != -SIGKILL || !oom_kills_) return {};
+  const auto now = os::oom_kills();
+  const auto before = std::exchange(oom_kills_, now ? now : oom_kills_);
+  if (!now || now->count <= before->count || now->whole_machine != before->whole_machine) return {};
+  return fmt::format(" (the kernel's OOM killer has killed {} {} {} meanwhile)",
+                     now->count - before->count,
+                     now->count - before->count == 1 ? "process" : "processes",
+                     now->whole_machine ? "on this machine" : "of this control group");
+}
+
+std::int64_t PoolImpl::busy_time(const Link& link) noexcept {
+  if (link.memory == nullptr) return 0;
+  const WorkerReport& report = link.memory->report;
+  const std::int64_t since = report.busy_since.load(std::memory_order_relaxed);
+  return report.busy.load(std::memory_order_relaxed) + (since != 0 ? now_ns() - since : 0);
 }
 
 std::string what_of(const std::exception_ptr& error) {

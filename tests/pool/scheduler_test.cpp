@@ -67,6 +67,7 @@ class Model final : public SchedulerActions {
   void kill_worker(std::uint32_t worker) override { workers.at(worker).kill = true; }
   void end_task(Task& task) override {
     RC_ASSERT(live.erase(&task) == 1U);  // once, and only once
+    if (task.aborted) RC_ASSERT(task.phase == TaskPhase::cancelled);
     ++ended[task.phase];
     // After `terminate` a worker may still be at it: its late result means nothing.
     for (auto& worker : workers) {
@@ -114,6 +115,15 @@ class Model final : public SchedulerActions {
     workers[worker].alive = false;
     scheduler.died(worker, now += 1000);
     if (starting.count(worker) == 0) workers[worker] = Worker{};
+  }
+  /// As the pool does it: what has begun is killed, and nothing else may be hit.
+  void abort(Task& task) {
+    if (scheduler.cancel(task)) return;
+    if (task.phase != TaskPhase::given || !scheduler.abort(task)) return;
+    RC_ASSERT(task.aborted);
+    RC_ASSERT(scheduler.state(task.worker) == WorkerState::stopping);
+    for (const auto& [in_ring, entry] : workers[task.worker].ring) RC_ASSERT(in_ring == &task);
+    workers[task.worker].kill = true;
   }
   /// A worker that was asked to stop and has nothing left, or is to be killed, ends at last.
   void obey(std::uint32_t worker) {
@@ -167,7 +177,8 @@ void any_event(Model& model) {
                                           {1, 9},
                                           {1, 10},
                                           {2, 11},
-                                          {1, 12}})) {
+                                          {1, 12},
+                                          {4, 13}})) {
     case 0:
       if (model.scheduler.mode() == Scheduler::Mode::open) model.submit(*rc::gen::inRange(0, 3));
       return;
@@ -199,6 +210,13 @@ void any_event(Model& model) {
       }
       return;
     case 12: return model.scheduler.break_pool();
+    case 13:
+      if (!model.live.empty()) {
+        auto task = model.live.begin();
+        std::advance(task, *rc::gen::inRange<std::size_t>(0, model.live.size()));
+        model.abort(**task);
+      }
+      return;
     default: return;
   }
 }
@@ -220,6 +238,10 @@ TEST(Scheduler, EveryTaskEndsExactlyOnceWhateverHappens) {
     for (int i = 0; i < events; ++i) {
       any_event(model);
       RC_ASSERT(model.scheduler.live() == model.live.size());
+      const auto& counts = model.scheduler.counts();
+      RC_ASSERT(counts.submitted == model.tasks.size());
+      RC_ASSERT(counts.submitted ==
+                counts.done + counts.failed + counts.cancelled + model.live.size());
     }
     // Workers that were recycled end by themselves.
     for (std::uint32_t i = 0; i < model.workers.size(); ++i) {
@@ -256,6 +278,51 @@ TEST(Scheduler, ADeathLosesTheRunningTaskOnly) {
   EXPECT_EQ(model.tasks[0]->phase, TaskPhase::lost);
   model.settle();
   for (std::size_t i = 1; i < 4; ++i) EXPECT_EQ(model.tasks[i]->phase, TaskPhase::done);
+}
+
+TEST(Scheduler, ATimeLimitHitsTheTaskThatIsOverItAndNoOther) {
+  Model model(1, generous());
+  start(model);
+  for (int i = 0; i < 2; ++i) model.submit();
+  model.begin(0);
+  model.scheduler.expire(*model.tasks[0]);
+  EXPECT_TRUE(model.workers[0].kill);
+  EXPECT_EQ(model.workers[0].ring.size(), 1U);  // the next one cannot begin any more
+  model.die(0);
+  EXPECT_EQ(model.tasks[0]->phase, TaskPhase::lost);
+  model.settle();
+  EXPECT_EQ(model.tasks[1]->phase, TaskPhase::done);
+}
+
+TEST(Scheduler, ATaskThatEndedJustInTimeCostsNobodyHisWorker) {
+  Model model(1, generous());
+  start(model);
+  for (int i = 0; i < 2; ++i) model.submit();
+  // The first has ended and the second has begun, but nobody has read the result yet.
+  model.workers[0].ring[0].second = Model::Entry::running;
+  model.workers[0].ring[1].second = Model::Entry::running;
+  model.scheduler.expire(*model.tasks[0]);
+  EXPECT_FALSE(model.workers[0].kill);
+  EXPECT_FALSE(model.scheduler.abort(*model.tasks[0]));
+  model.settle();
+  EXPECT_EQ(model.ended[TaskPhase::done], 2);
+}
+
+TEST(Scheduler, AnAbortedTaskIsCancelledWhateverItsWorkerSays) {
+  for (const bool returns : {false, true}) {
+    Model model(1, generous());
+    start(model);
+    Task& task = model.submit(5);
+    model.begin(0);
+    model.abort(task);
+    if (returns) model.finish(0, true);
+    model.die(0);
+    EXPECT_EQ(task.phase, TaskPhase::cancelled);
+    model.settle();
+    EXPECT_EQ(model.scheduler.counts().cancelled, 1U);
+    EXPECT_EQ(model.scheduler.counts().retried, 0U);
+    EXPECT_EQ(model.scheduler.counts().deaths, 0U);
+  }
 }
 
 TEST(Scheduler, ARetryRunsAgainAndTheLimitHolds) {

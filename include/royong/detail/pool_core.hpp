@@ -8,6 +8,7 @@
 #include <cstddef>     // for std::byte
 #include <cstdint>     // for std::uint64_t
 #include <filesystem>  // for std::filesystem::path
+#include <functional>  // for std::function
 #include <memory>      // for std::unique_ptr
 #include <optional>    // for std::optional
 #include <span>        // for std::span
@@ -29,6 +30,31 @@ namespace royong::inline v0 {
 struct RestartLimit {
   int count = 10;
   std::chrono::seconds period{60};
+};
+
+/// What a pool has done since it was made, and what it holds now.
+struct PoolStats {
+  /// Tasks that were submitted; a chunk of a map is one. Each is in exactly one of `done`, `failed`,
+  /// `cancelled`, `queue_depth` and `running`.
+  std::uint64_t submitted = 0;
+  /// Returned a value.
+  std::uint64_t done = 0;
+  /// Threw, were lost with their worker, ran out of time, or could not be run.
+  std::uint64_t failed = 0;
+  /// Were cancelled or aborted, or had not ended when the pool was terminated.
+  std::uint64_t cancelled = 0;
+  /// Runs that were begun again after the death of a worker (TaskOptions::retries).
+  std::uint64_t retried = 0;
+  /// Workers that died unasked: not those that a time limit, an abort, `maxtasksperchild` or the
+  /// end of the pool ended.
+  std::uint64_t deaths = 0;
+  /// Tasks that no worker has begun.
+  std::size_t queue_depth = 0;
+  /// Tasks that a worker has begun.
+  std::size_t running = 0;
+  /// For each place of a worker, over all workers that had it: how long it was awake with work. The
+  /// moment for which a worker looks for more before it sleeps (0.1 ms) counts.
+  std::vector<std::chrono::nanoseconds> busy{};
 };
 
 /// What a single task may ask for.
@@ -53,7 +79,11 @@ struct PoolPlan {
   ResourceLimits limits;
   std::string name;
   RestartLimit restarts;
+  std::filesystem::path trace;
   bool inline_tasks = false;
+  /// The workers are threads of this process, tasks are TaskState::run_here.
+  bool threads = false;
+  std::function<void()> local_initializer{};  ///< for threads
 };
 
 /** @brief A pool of processes: scheduler, rings, workers. Thread-safe.
@@ -81,6 +111,9 @@ class ROYONG_API PoolCore : public TaskEngine {
   virtual bool join(Timeout timeout) = 0;
   virtual void resize(int workers) = 0;
   virtual int size() = 0;
+  virtual PoolStats stats() = 0;
+  /// Runs `callback` on the callback thread. Any thread, also from a CompletionHook.
+  virtual void post(std::unique_ptr<Callback> callback) = 0;
 };
 
 /// What a pool's handle does at its end: close or terminate, then join. Never throws.

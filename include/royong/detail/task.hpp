@@ -16,7 +16,7 @@ enum class TaskPhase : std::uint8_t {
   given,      ///< in a worker's ring: not begun or running, which only the ring's entry tells
   done,       ///< its function returned
   failed,     ///< an exception escaped, or the pool could not run it
-  cancelled,  ///< taken away before it ran, or the pool was terminated
+  cancelled,  ///< taken away before it ran, aborted, or the pool was terminated
   lost,       ///< its worker died while it ran (also: was killed because its time was over)
 };
 
@@ -31,6 +31,7 @@ struct Task {
   TaskPhase phase = TaskPhase::pending;
   bool timed = false;      ///< has a time limit
   bool timed_out = false;  ///< its worker was killed because the limit passed
+  bool aborted = false;    ///< its worker is being stopped because nobody wants it any more
   int retries = 0;         ///< how many deaths it survives
   int deaths = 0;          ///< workers that died running it, for a map: running the same element
   std::uint32_t death_element = 0;

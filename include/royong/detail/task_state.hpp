@@ -16,6 +16,7 @@
 
 #include "royong/detail/archive.hpp"
 #include "royong/detail/task.hpp"
+#include "royong/this_task.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0::detail {
@@ -52,7 +53,11 @@ class ROYONG_API TaskEngine {
   /// Makes whoever waits look at its flag again. Any thread, no lock.
   virtual void nudge() noexcept = 0;
   virtual bool cancel(TaskState& state) = 0;
+  /// Cancels a pending task, stops a running one. @return false: it has ended otherwise
+  virtual bool abort(TaskState& state, Timeout grace) = 0;
   virtual bool is_running(const TaskState& state) = 0;
+  /// What a running task has said of itself.
+  virtual TaskProgress progress(const TaskState& state) = 0;
   /// What runs when the task has ended. @return false: it has ended already
   virtual bool add_hook(TaskState& state, class CompletionHook& hook) = 0;
   virtual void remove_hook(TaskState& state, CompletionHook& hook) noexcept = 0;
@@ -162,7 +167,12 @@ class ROYONG_API TaskState : public Task {
   /// Throws what the task ended with, which is not a value.
   [[noreturn]] void rethrow() const;
   /// The same as a pointer; nothing for a value.
-  std::exception_ptr exception() const;
+  virtual std::exception_ptr exception() const;
+  /// Runs a task whose call is no bytes but part of the state, for a pool of threads. @return
+  /// whether it has a value now
+  virtual bool run_here() { return false; }
+  /// What escaped `run_here`.
+  virtual std::exception_ptr take_error() noexcept { return nullptr; }
   /// The name it was given, else its number.
   std::string name() const;
   /// The same for a sentence: "task 'parse'", "task 17".
@@ -245,7 +255,7 @@ class StateRef {
 
 /// The state with room for the decoded value.
 template <class T>
-class ResultState final : public TaskState {
+class ResultState : public TaskState {
  public:
   ResultState() noexcept {}
   ~ResultState() override {
@@ -268,6 +278,19 @@ class ResultState final : public TaskState {
     return result;
   }
 
+ protected:
+  /// Makes the value of what the engine left.
+  virtual T produce() {
+    Reader reader(bytes());
+    return reader.read<T>();
+  }
+  /// The value is made here, before the task ends.
+  template <class Make>
+  void emplace(Make&& make) {
+    ::new (static_cast<void*>(std::addressof(value_))) T(std::forward<Make>(make)());
+    stage_.store(Stage::decoded, std::memory_order_release);
+  }
+
  private:
   enum class Stage : std::uint32_t { encoded, busy, decoded, taken };
 
@@ -282,8 +305,7 @@ class ResultState final : public TaskState {
       if (stage == Stage::busy) stage_.wait(stage);
     }
     try {
-      Reader reader(bytes());
-      ::new (static_cast<void*>(std::addressof(value_))) T(reader.read<T>());
+      ::new (static_cast<void*>(std::addressof(value_))) T(produce());
     } catch (...) {
       stage_.store(Stage::encoded, std::memory_order_release);
       stage_.notify_all();
@@ -302,7 +324,7 @@ class ResultState final : public TaskState {
 };
 
 template <>
-class ResultState<void> final : public TaskState {
+class ResultState<void> : public TaskState {
  public:
   ~ResultState() override = default;
 };
