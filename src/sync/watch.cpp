@@ -32,14 +32,14 @@ EventCount& doorbell_of(Owner process) {
 /// Watches of this process; read without the lock by every ring.
 constinit std::atomic<std::size_t> watches_here{0};
 
-/// Rings all holders but one. A process that watches an object holds it; a bit that is set meanwhile belongs to one that looks for itself.
-void ring_holders(ObjectRecord& record, Owner except) noexcept {
+/// Visits the doorbells of all holders. A process that watches an object holds it; a bit that is set meanwhile belongs to one that looks for itself.
+template <class Visit>
+void for_each_doorbell(const ObjectRecord& record, Visit visit) noexcept {
   for (std::uint32_t word = 0; word < std::size(record.holders); ++word) {
     for (auto bits = record.holders[word].load(std::memory_order_relaxed); bits != 0;
          bits &= bits - 1) {
       const auto index = word * 64 + static_cast<std::uint32_t>(std::countr_zero(bits));
-      if (except && index == except.index()) continue;
-      doorbell_of(Owner::of(index, 0)).notify_all();
+      visit(index, doorbell_of(Owner::of(index, 0)));
     }
   }
 }
@@ -188,10 +188,18 @@ void Bell::ring_those_who_asked(ObjectRecord& record) noexcept {
   if (watches_here.load(std::memory_order_relaxed) != 0) {
     Watcher::instance().refresh_all_of(record);
   }
-  ring_holders(record, memory::self());
+  const Owner me = memory::self();  // has looked for itself
+  for_each_doorbell(record, [&](std::uint32_t index, EventCount& doorbell) {
+    if (!me || index != me.index()) doorbell.notify_all();
+  });
 }
 
-void ring_all(ObjectRecord& record) noexcept { ring_holders(record, {}); }
+void ring_all(ObjectRecord& record) noexcept {
+  for_each_doorbell(record, [](std::uint32_t, EventCount& doorbell) {
+    // Who rang may have died before it woke the thread that it rang for. 0: there never was one.
+    if (doorbell.word.load(std::memory_order_relaxed) != 0) doorbell.wake_after_a_death();
+  });
+}
 
 Watch::Watch(detail::ObjectRef object, Bell& became_ready, Bell& became_unready, Ready ready,
              std::uint32_t which) noexcept

@@ -17,6 +17,7 @@ void expect_nothing_lost(const QueueStormResult& result, std::uint64_t in_hand) 
   EXPECT_EQ(result.torn, 0u);
   EXPECT_EQ(result.duplicated, 0u);
   EXPECT_LE(result.lost, result.consumers_killed * in_hand);
+  EXPECT_EQ(result.stalls, 0u);
 }
 
 TEST(QueueStorm, small_messages_survive_kills_of_producers_and_consumers) {

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/queue_storm.hpp"
 
-#include <array>   // for std::array
-#include <chrono>  // for std::chrono_literals
-#include <memory>  // for std::unique_ptr
-#include <string>  // for std::string
-#include <thread>  // for std::this_thread::sleep_for
-#include <vector>  // for std::vector
+#include <algorithm>  // for std::min
+#include <array>      // for std::array
+#include <chrono>     // for std::chrono_literals
+#include <memory>     // for std::unique_ptr
+#include <string>     // for std::string
+#include <thread>     // for std::this_thread::sleep_for
+#include <vector>     // for std::vector
 
 #include "royong/queue.hpp"
 #include "royong/shared.hpp"
@@ -40,10 +41,12 @@ struct Account {
   explicit Account(std::uint64_t lives)
       : returned(static_cast<std::int64_t>(lives)),
         taken(static_cast<std::int64_t>(lives * per_life)),
-        torn(0) {}
+        torn(0),
+        takes(0) {}
   royong::RawArray<std::uint32_t> returned;  ///< puts of that life that returned
   royong::RawArray<std::uint8_t> taken;      ///< how often each message was taken
   royong::Value<std::uint64_t> torn;
+  royong::Value<std::uint64_t> takes;
 };
 
 void produce(const royong::Queue<Message>& queue, const Account& account, std::uint32_t life,
@@ -70,6 +73,7 @@ void produce(const royong::Queue<Message>& queue, const Account& account, std::u
 }
 
 void note(const Account& account, const Message& message) {
+  account.takes += 1;
   if (message.sum != checksum(message)) account.torn += 1;
   std::atomic_ref(account.taken[std::size_t{message.life} * per_life + message.number]) += 1;
 }
@@ -83,6 +87,27 @@ void consume(const royong::Queue<Message>& queue, const Account& account, int ba
     }
   }
 }
+
+/// Whether messages go on being taken: a stall is nothing for this long.
+class Progress {
+ public:
+  explicit Progress(const royong::Value<std::uint64_t>& takes) : takes_(takes) {}
+
+  /// @return whether this look completes a stall
+  bool has_stalled() {
+    const auto now = std::chrono::steady_clock::now();
+    const auto takes = takes_.load();
+    const bool stalled = takes == seen_ && now - since_ > 10s;
+    if (takes != seen_ || stalled) since_ = now;
+    seen_ = takes;
+    return stalled;
+  }
+
+ private:
+  royong::Value<std::uint64_t> takes_;
+  std::uint64_t seen_ = 0;
+  std::chrono::steady_clock::time_point since_ = std::chrono::steady_clock::now();
+};
 
 }  // namespace
 
@@ -104,6 +129,7 @@ QueueStormResult queue_storm(std::uint64_t kills, std::size_t longest, int maxsi
   for (std::size_t i = 0; i < members.size(); ++i) start(i);
 
   QueueStormResult result;
+  Progress progress(account.takes);
   auto random = random_engine();
   while (result.kills < kills) {
     std::this_thread::sleep_for(std::chrono::microseconds(random() % 2'000));
@@ -112,11 +138,16 @@ QueueStormResult queue_storm(std::uint64_t kills, std::size_t longest, int maxsi
     members[victim]->wait();
     ++result.kills;
     if (victim >= 2) ++result.consumers_killed;
+    if (progress.has_stalled()) ++result.stalls;
     start(victim);
   }
   for (std::size_t i : {0U, 1U}) members[i].reset();
-  while (!queue.empty())
-    std::this_thread::sleep_for(1ms);  // a stall shows as a test that never ends
+  while (!queue.empty()) {
+    std::this_thread::sleep_for(1ms);
+    if (!progress.has_stalled()) continue;
+    ++result.stalls;
+    break;
+  }
   for (std::size_t i : {2U, 3U}) {
     members[i].reset();
     ++result.consumers_killed;
@@ -124,7 +155,9 @@ QueueStormResult queue_storm(std::uint64_t kills, std::size_t longest, int maxsi
 
   result.torn = account.torn.load();
   for (std::size_t life = 0; life < lives; ++life) {
-    for (std::uint32_t number = 0; number < per_life; ++number) {
+    // Nothing beyond the put in which that life ended can have been taken.
+    const auto end = std::min(per_life, account.returned[life] + static_cast<std::uint32_t>(batch));
+    for (std::uint32_t number = 0; number < end; ++number) {
       const auto taken = account.taken[life * per_life + number];
       result.messages += taken;
       if (taken > 1) ++result.duplicated;

@@ -17,12 +17,24 @@ struct QueueStormResult {
   std::uint64_t lost = 0;        ///< put returned, never taken
   std::uint64_t consumers_killed = 0;
   std::uint64_t committed_unreturned = 0;  ///< taken although their put was killed
+  std::uint64_t stalls = 0;  ///< no message taken for ten seconds, although everybody was alive
 
+  QueueStormResult& operator+=(const QueueStormResult& other) {
+    kills += other.kills;
+    messages += other.messages;
+    torn += other.torn;
+    duplicated += other.duplicated;
+    lost += other.lost;
+    consumers_killed += other.consumers_killed;
+    committed_unreturned += other.committed_unreturned;
+    stalls += other.stalls;
+    return *this;
+  }
   friend std::ostream& operator<<(std::ostream& out, const QueueStormResult& r) {
     return out << r.kills << " kills, " << r.messages << " messages, " << r.torn << " torn, "
                << r.duplicated << " duplicated, " << r.lost << " lost in the hands of "
                << r.consumers_killed << " killed consumers, " << r.committed_unreturned
-               << " put by killed puts";
+               << " put by killed puts, " << r.stalls << " stalls";
   }
 };
 
