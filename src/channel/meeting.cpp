@@ -49,9 +49,13 @@ Meeting::Outcome Meeting::step() {
   for (;;) {
     const bool written = write_output();
     if (!written && wants_ != 0) return Outcome::waiting;
-    // Where it cannot be written any more, the peer may have left its reasons.
     if (written && handshake_.done()) return Outcome::done;
-    if (handshake_.wanted() == 0) return Outcome::gone;
+    if (handshake_.wanted() == 0) {
+      // It cannot be written any more. The peer may have left its reasons: those of TLS are thrown.
+      std::byte unused{};
+      stream_->read_some({&unused, 1}, nullptr);
+      return Outcome::gone;
+    }
     std::array<std::byte, longest_handshake> buffer;
     const Progress progress =
         stream_->read_some(std::span(buffer).first(handshake_.wanted()), nullptr);
