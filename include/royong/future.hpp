@@ -197,4 +197,5 @@ struct FutureAccess {
 
 }  // namespace royong::inline v0
 
-#include "royong/detail/completion.hpp"  // needs Future; part of this header
+#include "royong/detail/await.hpp"       // needs Future; part of this header
+#include "royong/detail/completion.hpp"  // likewise
