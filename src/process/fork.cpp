@@ -9,6 +9,7 @@
 #include "process/exit.hpp"
 #include "process/launch.hpp"
 #include "process/runtime.hpp"
+#include "process/signals.hpp"
 #include "process/worker.hpp"
 
 namespace royong::inline v0::detail {
@@ -23,6 +24,7 @@ Launched launch_by_fork(memory::Owner slot, const std::function<void()>& local) 
   if (pid < 0) os::throw_errno("cannot fork", "a process");
   if (pid == 0) {
     reset_after_fork();
+    forget_blocked_signals();
     hold_lifeline(line.release_childs());
     run_worker({.slot = slot,
                 .death_pipe = death_pipe.release(),

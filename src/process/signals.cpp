@@ -32,6 +32,14 @@ void change_mask(int how) noexcept {
 
 }  // namespace
 
+void forget_blocked_signals() noexcept {
+  sigset_t blocked, rest;
+  ::pthread_sigmask(SIG_SETMASK, nullptr, &blocked);
+  ::sigemptyset(&rest);
+  if (::sigismember(&blocked, SIGINT) == 1) ::sigaddset(&rest, SIGINT);
+  ::pthread_sigmask(SIG_SETMASK, &rest, nullptr);
+}
+
 void block_interrupts() noexcept { change_mask(SIG_BLOCK); }
 void allow_interrupts() noexcept { change_mask(SIG_UNBLOCK); }
 

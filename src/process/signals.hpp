@@ -14,6 +14,13 @@ namespace royong::inline v0::detail {
  */
 void install_worker_signals();
 
+/** @brief In the child of a fork: signals act again, but for SIGINT, which stays as it is.
+ *
+ *  The library's own threads block all signals, and a pool replaces its dead workers on one of them. What such a worker inherits would make it
+ *  deaf to SIGTERM. The other start methods begin with an empty mask, too.
+ */
+void forget_blocked_signals() noexcept;
+
 /// SIGINT waits until it is allowed; children inherit that.
 void block_interrupts() noexcept;
 /// What has waited is handled now.
