@@ -271,6 +271,7 @@ class TypedQueue {
 
   static void write(Writer& writer, const T& value) {
     if constexpr (PlainMessage<T>) {
+      if (value.empty()) return;  // it may have no address
       writer.write_raw(value.data(), value.size() * sizeof(typename T::value_type));
     } else {
       writer(value);
@@ -288,7 +289,7 @@ class TypedQueue {
         value.assign(first, first + bytes.size() / sizeof(E));
       } else {
         value.resize(bytes.size() / sizeof(E));
-        std::memcpy(value.data(), bytes.data(), bytes.size());
+        if (!value.empty()) std::memcpy(value.data(), bytes.data(), bytes.size());
       }
       return value;
     } else {

@@ -105,7 +105,9 @@ void note_done(ObjectRecord& record, std::uint32_t count) noexcept {
   const auto own = hand.owner.load() == me.bits ? hand.count.load() : 0;
   if (own == 0 && hand.count.load() != 0) settle(record, me.index());
   state.intended_hand.store(own - std::min(own, count));
-  state.intended_done.store(state.done.load() + count);
+  // Not more than were put: who reported messages that nobody had taken yet has done some of these before.
+  const auto not_done = Position::of(state.tail.load()).messages - state.done.load();
+  state.intended_done.store(state.done.load() + std::min(count, not_done));
   state.intended_lost.store(state.lost.load());
   begin(state, counting, me.index());
   carry_out(record);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <rapidcheck.h>
 #include <unistd.h>
 
 #include <array>   // for std::array
 #include <chrono>  // for std::chrono_literals
+#include <deque>   // for std::deque
 #include <memory>  // for std::unique_ptr
 #include <string>  // for std::string
 #include <thread>  // for std::thread
@@ -224,6 +226,57 @@ TEST(JoinableQueue, under_kills_every_message_is_done_or_lost_and_join_returns) 
   }
   EXPECT_TRUE(queue.join(0s));
   EXPECT_THROW(queue.task_done(), UsageError) << "the account is closed";
+}
+
+TEST(JoinableQueue, behaves_as_a_deque_and_a_count_of_what_is_not_done) {
+  rc::check("any sequence of operations", [] {
+    const auto maxsize = *rc::gen::inRange(0, 5);
+    const JoinableQueue<std::vector<std::string>> queue(
+        maxsize);  // neither plain nor a plain range
+    std::deque<std::vector<std::string>> model;
+    std::size_t not_done = 0;
+    const auto steps = *rc::gen::inRange(1, 100);
+    for (int i = 0; i < steps; ++i) {
+      const bool full = maxsize != 0 && model.size() >= static_cast<std::size_t>(maxsize);
+      switch (*rc::gen::inRange(0, 5)) {
+        case 0:
+        case 1: {
+          const std::vector<std::string> message(
+              *rc::gen::inRange<std::size_t>(0, 3),
+              std::string(*rc::gen::element(0U, 9U, 9000U), 'm'));
+          RC_ASSERT(queue.try_put(message) == !full);
+          if (!full) {
+            model.push_back(message);
+            ++not_done;
+          }
+          break;
+        }
+        case 2: {
+          const auto got = queue.get_many(*rc::gen::inRange(1, 4), 0s);
+          RC_ASSERT(got.empty() == model.empty());
+          for (const auto& message : got) {
+            RC_ASSERT(message == model.front());
+            model.pop_front();
+          }
+          break;
+        }
+        case 3:
+          if (not_done == 0) {
+            RC_ASSERT_THROWS_AS(queue.task_done(), UsageError);
+          } else {
+            queue.task_done();
+            --not_done;
+          }
+          break;
+        default: break;
+      }
+      RC_ASSERT(queue.qsize() == model.size());
+      RC_ASSERT(queue.join(0s) == (not_done == 0));
+    }
+    queue.shutdown(true);
+    RC_ASSERT(queue.empty());
+    RC_ASSERT(queue.join(0s) == (not_done <= model.size()));
+  });
 }
 
 TEST(JoinableQueue, ends_with_its_last_handle_and_leaves_nothing) {
