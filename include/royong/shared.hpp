@@ -174,7 +174,8 @@ class ValueGuard {
  *
  *  **Threads and processes.** Every member may be called by any thread of any process at any time. Sequentially consistent.
  *
- *  **If the peer dies.** Each operation has happened or has not. `update` likewise: the function's result is stored in one step, or not at all.
+ *  **If the peer dies.** Each operation has happened or has not. `update` likewise: the function's result is stored in one step, or not at all. The lock of a
+ *  process that died in one of them is free; only the death of the owner of a guard, or of `get_lock()`, makes it `abandoned()`.
  *
  *  Example: examples/value_array.cpp
  */
@@ -217,7 +218,7 @@ class Value {
    */
   template <class F>
   T update(F&& f) const {
-    const std::scoped_lock guard(cells_.lock());
+    const auto guard = cells_.operation();
     return cells_
         .modify(*cells_.data(),
                 [&](T now) {
@@ -314,7 +315,7 @@ class ArrayGuard {
  *
  *  **Threads and processes.** Every member may be called by any thread of any process at any time. Sequentially consistent.
  *
- *  **If the peer dies.** Each operation has happened or has not.
+ *  **If the peer dies.** Each operation has happened or has not. Only the death of the owner of a guard, or of `get_lock()`, makes the lock `abandoned()`.
  *
  *  Example: examples/value_array.cpp
  */

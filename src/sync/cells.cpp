@@ -30,7 +30,7 @@ struct CellsState {
 static_assert(sizeof(CellsState) == 256);
 
 void repair(detail::ObjectRecord& record, memory::Owner dead) noexcept {
-  sync::free_of_dead(sync::state_of<CellsState>(record).lock.lock_word, dead,
+  sync::free_of_dead(sync::state_of<CellsState>(record).lock, dead,
                      "The lock of a Value or an Array");
 }
 

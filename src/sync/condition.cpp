@@ -5,7 +5,7 @@
 #include <climits>  // for INT_MAX
 #include <cstdint>  // for std::uint32_t, std::uint64_t
 #include <string>   // for std::to_string
-#include <utility>  // for std::exchange, std::move
+#include <utility>  // for std::move
 
 #include "memory/arena.hpp"
 #include "memory/robust_mutex.hpp"
@@ -209,7 +209,7 @@ void wake_all(ObjectRecord& record) noexcept {
 
 void repair(ObjectRecord& record, Owner dead) noexcept {
   auto& state = sync::state_of<ConditionState>(record);
-  sync::free_of_dead(state.own_lock.lock_word, dead, "The lock of a Condition");
+  sync::free_of_dead(state.own_lock, dead, "The lock of a Condition");
   sync::report_failure("repair a Condition", [&] {
     state.waiters.adopt(record, dead);
     bury_all(record, state, [&](Owner owner) { return owner == dead; });
@@ -290,14 +290,14 @@ bool Condition::wait_until(Timeout::Clock::time_point deadline) const {
   std::uint32_t depth = 1;
   if (recursive_ != nullptr) {
     // The owner alone looks at the count.
-    depth = std::exchange(recursive_->count, 1);
+    depth = recursive_->count.exchange(1, std::memory_order_relaxed);
     recursive_->unlock();
   } else {
     word_->unlock();
   }
   const auto take_back = [&] {
     take(forever);
-    if (recursive_ != nullptr) recursive_->count = depth;
+    if (recursive_ != nullptr) recursive_->count.store(depth, std::memory_order_relaxed);
   };
   bool was_notified = false;
   try {

@@ -28,8 +28,7 @@ using detail::RecursiveLockWord;
       detail::ObjectKind::rlock,
       {.repair =
            [](ObjectRecord& record, memory::Owner dead) noexcept {
-             sync::free_of_dead(sync::state_of<RecursiveLockWord>(record).lock_word, dead,
-                                "An RLock");
+             sync::free_of_dead(sync::state_of<RecursiveLockWord>(record), dead, "An RLock");
            },
        .wake =
            [](ObjectRecord& record) noexcept {

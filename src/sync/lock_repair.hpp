@@ -15,6 +15,8 @@ namespace royong::inline v0::sync {
  *  @param what names the object in the warning: "Lock"
  */
 void free_of_dead(detail::LockWord& lock, memory::Owner dead, const char* what) noexcept;
+/// Likewise; without mark and warning where it was inside an operation that leaves nothing half-done.
+void free_of_dead(detail::RecursiveLockWord& lock, memory::Owner dead, const char* what) noexcept;
 
 /// The death broadcast: whoever sleeps on the lock looks again.
 void wake_sleepers(detail::LockWord& lock) noexcept;

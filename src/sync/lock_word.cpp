@@ -16,6 +16,7 @@ namespace royong::inline v0 {
 namespace {
 
 using detail::LockWord;
+using detail::RecursiveLockWord;
 using memory::Owner;
 
 // 11 bits for 1 + slot index, the rest for the generation. The rest is enough to tell a slot's lives apart while a
@@ -62,7 +63,7 @@ std::uint64_t self_thread() noexcept {
   return std::uint64_t{self_word()} << 32 | mine;
 }
 
-bool LockWord::lock_slow(std::uint32_t self, Timeout timeout) {
+bool LockWord::lock_slow(std::uint32_t self, Timeout timeout, const RecursiveLockWord* recursive) {
   if (self == 0) {
     throw UsageError(
         "this process cannot take a lock: it is no member of the program's family (royong::init "
@@ -105,10 +106,13 @@ bool LockWord::lock_slow(std::uint32_t self, Timeout timeout) {
       suspected = now;
     } else if (now - suspected < sync::slice) {
       continue;
-    } else if (word.compare_exchange_strong(seen, self | abandoned_bit | sleepers,
-                                            std::memory_order_acquire)) {
-      warn_of_death("A lock", memory::slot(present_life(owner)).pid.load());
-      return true;
+    } else {
+      const bool half_changed = recursive == nullptr || recursive->was_held_by_user();
+      const auto mark = half_changed ? abandoned_bit : seen & abandoned_bit;
+      if (word.compare_exchange_strong(seen, self | mark | sleepers, std::memory_order_acquire)) {
+        if (half_changed) warn_of_death("A lock", memory::slot(present_life(owner)).pid.load());
+        return true;
+      }
     }
   }
 }
@@ -119,16 +123,30 @@ void LockWord::wake() noexcept { os::futex_wake(word, 1); }
 
 namespace sync {
 
-void free_of_dead(LockWord& lock, Owner dead, const char* what) noexcept {
+namespace {
+
+void free_of_dead(LockWord& lock, Owner dead, const char* what, bool half_changed) noexcept {
   const std::uint32_t owner = word_of(dead);
   auto seen = lock.word.load(std::memory_order_relaxed);
   do {
     if ((seen & LockWord::owner_mask) != owner) return;
     // One swap frees it and says why: whoever takes it next sees both or neither.
-  } while (
-      !lock.word.compare_exchange_weak(seen, LockWord::abandoned_bit, std::memory_order_acq_rel));
-  warn_of_death(what, memory::slot(dead).pid.load());
+  } while (!lock.word.compare_exchange_weak(
+      seen, half_changed ? LockWord::abandoned_bit : seen & LockWord::abandoned_bit,
+      std::memory_order_acq_rel));
+  if (half_changed) warn_of_death(what, memory::slot(dead).pid.load());
   wake_sleepers(lock);
+}
+
+}  // namespace
+
+void free_of_dead(LockWord& lock, Owner dead, const char* what) noexcept {
+  free_of_dead(lock, dead, what, true);
+}
+
+void free_of_dead(RecursiveLockWord& lock, Owner dead, const char* what) noexcept {
+  // While the word names the dead, nobody has written `count` since: where it does not, the swap fails.
+  free_of_dead(lock.lock_word, dead, what, lock.was_held_by_user());
 }
 
 void wake_sleepers(LockWord& lock) noexcept { os::futex_wake(lock.word, INT_MAX); }

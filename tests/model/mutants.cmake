@@ -63,9 +63,9 @@ royong_add_model(sleeper_forgets_the_others src/sync/lock_word.cpp
 royong_add_model(takes_over_from_the_living src/sync/lock_word.cpp
   "!owner_is_dead(owner)" "false")
 royong_add_model(takes_over_without_the_mark src/sync/lock_word.cpp
-  "self | abandoned_bit | sleepers" "self | sleepers")
+  "const auto mark = half_changed ? abandoned_bit : seen & abandoned_bit;" "const auto mark = 0U;")
 royong_add_model(sweep_frees_without_the_mark src/sync/lock_word.cpp
-  "seen, LockWord::abandoned_bit, std::memory_order_acq_rel" "seen, 0u, std::memory_order_acq_rel")
+  "seen, half_changed ? LockWord::abandoned_bit : seen & LockWord::abandoned_bit" "seen, 0u")
 royong_add_model(sweep_frees_a_lock_of_the_living src/sync/lock_word.cpp
   "if ((seen & LockWord::owner_mask) != owner) return;" "if ((seen & LockWord::owner_mask) == 0 || owner == 0) return;")
 

@@ -2,6 +2,7 @@
 #include "royong/shared.hpp"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <array>      // for std::array
@@ -13,12 +14,14 @@
 #include <mutex>      // for std::scoped_lock
 #include <numeric>    // for std::accumulate
 #include <stdexcept>  // for std::out_of_range
+#include <string>     // for std::string
 #include <thread>     // for std::this_thread::sleep_for
 #include <vector>     // for std::vector
 
 #include "memory/arena.hpp"
 #include "memory/objects.hpp"
 #include "royong/error.hpp"
+#include "support/captured_stderr.hpp"
 #include "support/member.hpp"
 #include "support/random.hpp"
 
@@ -167,6 +170,120 @@ TEST(Value, of_a_killed_guard_is_abandoned) {
   owner.wait();
   const std::scoped_lock lock(v.get_lock());
   EXPECT_TRUE(v.get_lock().abandoned());
+}
+
+/// Kills writers until five have died while the lock was theirs. @param free makes the lock free again, without a mark
+template <class Write, class Free>
+void kill_in_operations(const RLock& lock, Write write, Free free) {
+  const royong_test::CapturedStderr captured;
+  auto random = royong_test::random_engine();
+  for (int inside = 0; inside < 5;) {
+    Member writer([&] {
+      for (;;) write();
+    });
+    std::this_thread::sleep_for(std::chrono::microseconds(random() % 1500));
+    writer.kill();
+    EXPECT_EQ(writer.reap_without_sweep(), -SIGKILL);
+    if (lock.locked()) ++inside;
+    free(writer);
+    EXPECT_FALSE(lock.locked());
+    ASSERT_FALSE(lock.abandoned());
+  }
+  EXPECT_EQ(captured.text(), "");
+}
+
+TEST(Value, a_writer_killed_inside_an_operation_leaves_neither_a_mark_nor_a_warning) {
+  const Value<Block> v;
+  kill_in_operations(v.get_lock(), [&] { v.store({}); }, [](Member& writer) { writer.sweep(); });
+}
+
+TEST(Value, nor_does_one_whom_only_the_next_writer_finds_dead) {
+  const Value<Block> v;
+  kill_in_operations(v.get_lock(), [&] { v.store({}); }, [&](Member&) { v.store({}); });
+}
+
+TEST(Array, a_writer_killed_inside_an_operation_leaves_neither_a_mark_nor_a_warning) {
+  const Array<Block> a(2);
+  kill_in_operations(a.get_lock(), [&] { a.store(1, {}); }, [](Member& writer) { writer.sweep(); });
+}
+
+TEST(Value, a_death_inside_the_function_of_an_update_changes_nothing_and_leaves_no_mark) {
+  const Value<int> small(5);
+  const Value<Point> large(Point{1, 2, 3});
+  const Value<bool> inside;
+  const royong_test::CapturedStderr captured;
+  Member owner([&] {
+    small.update([&](int& now) {
+      now = 6;
+      large.update([&](Point& point) {
+        point.x = 99;
+        inside.store(true);
+        pause();
+      });
+    });
+  });
+  while (!inside.load()) std::this_thread::yield();
+  EXPECT_TRUE(small.get_lock().locked());
+  EXPECT_TRUE(large.get_lock().locked());
+  owner.kill();
+  owner.wait();
+  EXPECT_EQ(small.load(), 5);
+  EXPECT_EQ(large.load(), (Point{1, 2, 3}));
+  EXPECT_FALSE(small.get_lock().abandoned() || small.get_lock().locked());
+  EXPECT_FALSE(large.get_lock().abandoned() || large.get_lock().locked());
+  EXPECT_EQ(captured.text(), "");
+}
+
+TEST(Value, a_lock_that_its_user_took_inside_an_update_or_around_it_is_abandoned_when_that_dies) {
+  const Value<Point> within;
+  const Value<Point> around;
+  const Value<int> ready;
+  Member first([&] {
+    within.update([&](Point&) {
+      within.get_lock().acquire();
+      ready += 1;
+      pause();
+    });
+  });
+  Member second([&] {
+    const auto guard = around.lock();
+    around.update([&](Point&) {
+      ready += 1;
+      pause();
+    });
+  });
+  while (ready.load() != 2) std::this_thread::yield();
+  const royong_test::CapturedStderr captured;
+  first.kill();
+  first.wait();
+  EXPECT_TRUE(within.get_lock().abandoned());
+  EXPECT_NE(captured.text().find("may be half-changed"), std::string::npos);
+  second.kill();
+  second.wait();
+  EXPECT_TRUE(around.get_lock().abandoned());
+  // A death in an operation does not take the mark of an earlier one away.
+  Member third([&] {
+    around.update([&](Point&) {
+      ready += 1;
+      pause();
+    });
+  });
+  while (ready.load() != 3) std::this_thread::yield();
+  third.kill();
+  third.wait();
+  EXPECT_TRUE(around.get_lock().abandoned());
+  EXPECT_FALSE(around.get_lock().locked());
+}
+
+TEST(Value, what_the_function_of_an_update_takes_and_keeps_stays_taken) {
+  const Value<Point> v;
+  v.update([&](Point&) { v.get_lock().acquire(); });
+  EXPECT_TRUE(v.get_lock().locked());
+  v.get_lock().release();
+  EXPECT_FALSE(v.get_lock().locked());
+  EXPECT_THROW(v.get_lock().release(), UsageError);
+  v.update([&](Point&) { const std::scoped_lock lock(v.get_lock()); });
+  EXPECT_FALSE(v.get_lock().locked());
 }
 
 TEST(Array, is_made_from_a_length_a_list_or_a_range) {

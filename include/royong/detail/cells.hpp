@@ -12,7 +12,8 @@
  *  | between (2) and redo = 0 | the old value, the new one, or a mixture | who takes the lock next does (3) again |
  *  | after redo = 0       | the new value              | nothing to do |
  *
- *  So (2) is the store that commits. What a guard's owner writes directly is its own affair: after its death the lock is `abandoned()`.
+ *  So (2) is the store that commits, and the lock of a writer that died in an operation is just free. What a guard's owner writes directly is its own
+ *  affair: after its death the lock is `abandoned()`, and the log gets a warning (RecursiveLockWord says how the two are told apart).
  */
 #pragma once
 
@@ -21,7 +22,6 @@
 #include <cstddef>      // for std::byte, std::size_t
 #include <cstdint>      // for std::uint64_t
 #include <cstring>      // for std::memcpy
-#include <mutex>        // for std::scoped_lock
 #include <type_traits>  // for std::conditional_t
 #include <utility>      // for std::pair
 
@@ -90,6 +90,21 @@ inline constexpr bool is_word = requires { typename WordOf<sizeof(T)>::type; };
 template <class T>
 inline constexpr bool is_wide = may_have_wide_words && sizeof(T) == sizeof(WideWord);
 
+/// Holds the lock for one operation. A death in it marks nothing as abandoned: what it leaves is done again, or was not begun.
+class Operation {
+ public:
+  explicit Operation(RecursiveLockWord& lock) : lock_(lock), entered_(lock.enter()) {}
+  ~Operation() {
+    if (entered_) lock_.leave();
+  }
+  Operation(const Operation&) = delete;
+  Operation& operator=(const Operation&) = delete;
+
+ private:
+  RecursiveLockWord& lock_;
+  bool entered_;
+};
+
 /// The elements of an object. A value: copies name the same object. Process-local, as every handle.
 template <class T>
 class Cells {
@@ -107,7 +122,10 @@ class Cells {
     if (i >= view_.count) throw_out_of_range(i, view_.count);
     return data()[i];
   }
+  /// The lock, for the user.
   const RLock& lock() const noexcept { return lock_; }
+  /// The lock, for one operation of this class.
+  Operation operation() const { return Operation(*view_.lock); }
 
   /// Does again what a dead writer may have left half-done. The lock is held.
   void finish_redo() const noexcept {
@@ -127,7 +145,7 @@ class Cells {
       if constexpr (is_wide<T>) {
         if (has_wide_words) return from_bits(load_wide(&cell));
       }
-      const std::scoped_lock guard(lock_);
+      const auto guard = operation();
       finish_redo();
       return cell;
     }
@@ -143,7 +161,7 @@ class Cells {
           return;
         }
       }
-      const std::scoped_lock guard(lock_);
+      const auto guard = operation();
       finish_redo();
       commit(cell, value);
     }
@@ -174,7 +192,7 @@ class Cells {
       if constexpr (is_wide<T>) {
         if (has_wide_words) return change_wide(cell, change);
       }
-      const std::scoped_lock guard(lock_);
+      const auto guard = operation();
       finish_redo();
       const T before = cell;
       const T after = change(before);

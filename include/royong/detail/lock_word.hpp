@@ -30,6 +30,8 @@ ROYONG_API std::uint32_t self_word() noexcept;
 /// This thread of this process: unique in the family, and never the same as one of a dead process.
 ROYONG_API std::uint64_t self_thread() noexcept;
 
+struct RecursiveLockWord;
+
 /// Zero-filled is free.
 struct LockWord {
   static constexpr std::uint32_t sleepers = 1u << 31;
@@ -38,11 +40,14 @@ struct LockWord {
 
   std::atomic<std::uint32_t> word;
 
-  /// @return whether it is locked now
-  bool lock(Timeout timeout = forever) {
+  /** @brief Takes it, within the time.
+   *  @param recursive the RecursiveLockWord that this word is a part of: what an owner's death means for the mark depends on it
+   *  @return whether it is locked now
+   */
+  bool lock(Timeout timeout = forever, const RecursiveLockWord* recursive = nullptr) {
     const auto self = self_word();
     if (take(self)) return true;
-    return lock_slow(self, timeout);
+    return lock_slow(self, timeout, recursive);
   }
 
   /// @return false when it was free already: nothing changed
@@ -70,36 +75,83 @@ struct LockWord {
     return self != 0 && word.compare_exchange_strong(nobody, self, std::memory_order_acquire,
                                                      std::memory_order_relaxed);
   }
-  ROYONG_API bool lock_slow(std::uint32_t self, Timeout timeout);
+  ROYONG_API bool lock_slow(std::uint32_t self, Timeout timeout,
+                            const RecursiveLockWord* recursive);
   ROYONG_API void wake() noexcept;
 };
 
-/// A LockWord that the thread which owns it can take again. Zero-filled is free.
+/** @brief A LockWord that the thread which owns it can take again. Zero-filled is free.
+ *
+ *  It is taken for a user, who may change what it guards step by step, or for one operation of the library's own, which a death leaves done or not
+ *  done. Only the death of the first kind of owner marks it abandoned. `count` says which kind it is:
+ *
+ *  | the owner dies                            | `count` says       | so it becomes |
+ *  |-------------------------------------------|--------------------|---------------|
+ *  | before it has written `count`             | what the owner before left | free: nothing was changed. Not 0 only after an owner that marked it |
+ *  | in an operation, in none of its user's holds | `operation`     | free |
+ *  | while its user holds it                   | how often          | free and abandoned |
+ *  | after the user's last release has written `count`, before the word is freed | 0 | free |
+ *
+ *  A death falls between two instructions, and the kernel tells of it only after all before have taken effect: so it is the order of the instructions that
+ *  matters, for which the compiler alone has to be held back (`atomic_signal_fence`).
+ */
 struct RecursiveLockWord {
+  static constexpr std::uint32_t operation = 1u << 31;
+
   LockWord lock_word;
-  /// How often the owner has taken it. Only the owner looks at it; who takes the lock anew begins with 1, whatever a dead owner left.
-  std::uint32_t count;
+  /// Bits 0-30: how often its user has taken it; 31: `operation`. Written by the owner alone, read by others once that is dead.
+  std::atomic<std::uint32_t> count;
   /// self_thread() of the owner, 0 before it unlocks: equal to a thread's own only while that thread is the owner.
   std::atomic<std::uint64_t> thread;
 
   bool owned() const noexcept { return thread.load(std::memory_order_relaxed) == self_thread(); }
+  /// Whether the owner, which is dead, may have left what the lock guards half-changed.
+  bool was_held_by_user() const noexcept {
+    return (count.load(std::memory_order_relaxed) & ~operation) != 0;
+  }
 
   bool lock(Timeout timeout = forever) {
     const auto self = self_thread();
     if (thread.load(std::memory_order_relaxed) == self) {
-      ++count;
-      return true;
+      set_count(count.load(std::memory_order_relaxed) + 1);
+    } else {
+      if (!lock_word.lock(timeout, this)) return false;
+      set_count(1);
+      thread.store(self, std::memory_order_relaxed);
     }
-    if (!lock_word.lock(timeout)) return false;
-    count = 1;
-    thread.store(self, std::memory_order_relaxed);
     return true;
   }
 
   /// @return false when this thread does not own it: nothing changed
   bool unlock() noexcept {
     if (!owned()) return false;
-    if (--count != 0) return true;
+    set_count(count.load(std::memory_order_relaxed) - 1);
+    return count.load(std::memory_order_relaxed) != 0 || free();
+  }
+
+  /// Takes it for one operation. @return false when this thread owns it already: there is nothing to undo
+  bool enter() {
+    const auto self = self_thread();
+    if (thread.load(std::memory_order_relaxed) == self) return false;
+    lock_word.lock(forever, this);
+    set_count(operation);
+    thread.store(self, std::memory_order_relaxed);
+    return true;
+  }
+
+  /// Undoes `enter`. What the user has taken meanwhile, and not given back, stays taken.
+  void leave() noexcept {
+    set_count(count.load(std::memory_order_relaxed) & ~operation);
+    if (count.load(std::memory_order_relaxed) == 0) free();
+  }
+
+ private:
+  void set_count(std::uint32_t value) noexcept {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+    count.store(value, std::memory_order_relaxed);
+    std::atomic_signal_fence(std::memory_order_seq_cst);
+  }
+  bool free() noexcept {
     thread.store(0, std::memory_order_relaxed);
     return lock_word.unlock();
   }
