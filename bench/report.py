@@ -22,6 +22,7 @@ OTHER_PROGRAMS = {
     "python.json": [sys.executable, HERE / "peers" / "python_pool.py"],
     "python_sync.json": [sys.executable, HERE / "peers" / "python_sync.py"],
     "python_queue.json": [sys.executable, HERE / "peers" / "python_queue.py"],
+    "python_pipe.json": [sys.executable, HERE / "peers" / "python_pipe.py"],
     "compile_time.json": [HERE / "compile_time.sh"],
 }
 

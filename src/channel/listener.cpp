@@ -188,6 +188,7 @@ struct Listener::Impl {
     return os::poll(fds, next) != 0 || next != deadline;
   }
 
+  const memory::Owner owner = memory::self();  ///< a forked copy closes nothing but its own copy
   ListenerOptions options;
   std::unique_ptr<channel::TlsContext> tls;
   channel::SocketFile file;
@@ -237,7 +238,11 @@ void Listener::close() noexcept {
   if (!impl_ || impl_->closed.exchange(true)) return;
   impl_->waker.signal();  // stays readable: every accept sees it
   const std::lock_guard turn(impl_->mutex);
-  impl_->file.remove();
+  if (impl_->owner == memory::self()) {
+    // A process that was forked meanwhile has the socket too: it must not look alive.
+    os::end_listening(impl_->socket.get());
+    impl_->file.remove();
+  }
   impl_->candidates.clear();
   impl_->socket.reset();
 }

@@ -42,6 +42,18 @@ bool is_hung_up(ObjectRecord& record, std::uint32_t) noexcept {
   return state_of(record).shut.load(std::memory_order_acquire) != open;
 }
 
+/** @brief Wakes one sleeper, by who has just released the robust lock under which it published.
+ *
+ *  Releasing it is an atomic read-modify-write, which on x86 is the full fence that a notifier needs between publishing and looking for sleepers.
+ */
+void notify_after_unlock(sync::EventCount& events) noexcept {
+#if defined(__x86_64__)
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if ((events.word.load(std::memory_order_relaxed) & 1) == 0) return;
+#endif
+  events.notify_one();
+}
+
 /// See end_state.hpp. The queues live as long as this object, which carries pins on them.
 class PipeEnd final : public detail::ConnectionEnd {
  public:
@@ -74,7 +86,7 @@ class PipeEnd final : public detail::ConnectionEnd {
     } catch (const ShutDown&) {
       throw BrokenPipe("the other end of the pipe is closed: nobody can receive what is sent");
     }
-    state.not_empty.notify_one();
+    notify_after_unlock(state.not_empty);
     state.filled.ring(record);
   }
 
@@ -90,8 +102,8 @@ class PipeEnd final : public detail::ConnectionEnd {
     } catch (const ShutDown&) {
       throw EndOfFile("the other end of the pipe is closed, and all it sent has been received");
     }
-    state.not_full.notify_one();
-    // Behind the fence of the notification.
+    notify_after_unlock(state.not_full);
+    // Behind the same fence.
     if (is_empty(state)) state.drained.ring(record);
     out.adopt_batch();
     if (out.body().size() > longest) {

@@ -200,4 +200,6 @@ Transferred receive_some(int socket, std::span<std::byte> room, Fd* descriptor) 
 
 void end_sending(int socket) noexcept { sys().shutdown(socket, SHUT_WR); }
 
+void end_listening(int socket) noexcept { sys().shutdown(socket, SHUT_RDWR); }
+
 }  // namespace royong::inline v0::os

@@ -71,4 +71,7 @@ Transferred receive_some(int socket, std::span<std::byte> room, Fd* descriptor =
 /// No more will be sent: the peer reads what is under way and then sees the end.
 void end_sending(int socket) noexcept;
 
+/// Nobody can connect any more, whoever else has the listening socket open.
+void end_listening(int socket) noexcept;
+
 }  // namespace royong::inline v0::os

@@ -170,6 +170,18 @@ TEST(Listener, accept_ends_with_its_time_and_with_close) {
   EXPECT_THROW(Client(listener.address()), std::system_error);
 }
 
+TEST(Listener, that_is_closed_lets_nobody_in_although_a_forked_process_has_its_socket) {
+  for (const char* address : {"", "127.0.0.1:0"}) {
+    Listener listener({.address = address});
+    const Event go;
+    Member other([&] { go.wait(); });
+    listener.close();
+    EXPECT_THROW(Client(listener.address()), std::system_error);
+    go.set();
+    EXPECT_EQ(other.wait(), 0);
+  }
+}
+
 TEST(Listener, without_key_a_client_does_not_wait_for_accept) {
   Listener listener;
   const Connection client = Client(listener.address());
@@ -242,9 +254,12 @@ TEST(Client, stops_waiting_for_a_listener_that_does_not_answer) {
   Listener listener({.authkey = "key"});
   EXPECT_THROW(Client(listener.address(), "key", {}, 5ms), TimeoutError);
   EXPECT_THROW(Client(listener.address(), "key", {}, 0s), TimeoutError);
-  auto client = connect(listener.address(), "key");
-  std::this_thread::sleep_for(2ms);
-  listener.close();
+  // One that takes its clients and then goes away.
+  const std::string name = channel::generate_address();
+  os::Fd socket = os::listen_at(channel::resolve(name, true).front(), 1, name);
+  auto client = connect(name, "key");
+  os::SocketAddress from;
+  eventually([&] { return os::accept_next(socket.get(), from).has_value(); }, socket.get());
   EXPECT_THROW(client.get(), EndOfFile);
 }
 
