@@ -10,6 +10,9 @@ target_compile_options(royong PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${warnings}>")
 
 # Every public header compiles on its own (target all_verify_interface_header_sets).
 set_target_properties(royong PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+if(TARGET royong_asio)
+  set_target_properties(royong_asio PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+endif()
 
 # A compiler cache, where there is one. The sloppiness is what it needs to cache precompiled headers.
 find_program(CCACHE ccache)

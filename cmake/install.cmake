@@ -14,6 +14,19 @@ install(
   DESTINATION "${package_dir}")
 export(EXPORT royongTargets NAMESPACE royong::)
 
+# Components, each with targets of its own: find_package(royong COMPONENTS asio).
+if(TARGET royong_asio)
+  install(
+    TARGETS royong_asio
+    EXPORT royong-asio-targets
+    FILE_SET HEADERS)
+  install(
+    EXPORT royong-asio-targets
+    NAMESPACE royong::
+    DESTINATION "${package_dir}")
+  export(EXPORT royong-asio-targets NAMESPACE royong::)
+endif()
+
 configure_package_config_file(cmake/royongConfig.cmake.in royongConfig.cmake INSTALL_DESTINATION "${package_dir}")
 write_basic_package_version_file(royongConfigVersion.cmake COMPATIBILITY SameMajorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/royongConfig.cmake" "${PROJECT_BINARY_DIR}/royongConfigVersion.cmake"
