@@ -176,7 +176,8 @@ std::optional<OomKills> oom_kills(const std::string& root) {
     if (!count) count = count_in(folder + (v2 ? "/memory.events" : "/memory.oom_control"));
   });
   if (count) return OomKills{*count, false};
-  if ((count = count_in(root + "/proc/vmstat"))) return OomKills{*count, true};
+  count = count_in(root + "/proc/vmstat");
+  if (count) return OomKills{*count, true};
   return std::nullopt;
 }
 

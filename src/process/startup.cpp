@@ -6,7 +6,6 @@
 
 #include <array>
 #include <charconv>
-#include <cstdio>
 #include <cstring>
 
 #include "royong/detail/archive.hpp"
@@ -62,12 +61,10 @@ StartupMessage decode_startup(std::span<const std::byte> bytes) {
 }
 
 std::string encode_marker(const Marker& marker) {
-  std::array<char, 160> text{};
-  const int length = std::snprintf(text.data(), text.size(), "%s%d,%d,%d,%llu,%llu",
-                                   begin_of(marker.role).data(), marker.arena, marker.death_pipe,
-                                   marker.socket, static_cast<unsigned long long>(marker.slot.bits),
-                                   static_cast<unsigned long long>(marker.preload));
-  return {text.data(), static_cast<std::size_t>(length)};
+  const auto number = [](auto value) { return std::to_string(value); };
+  return std::string(begin_of(marker.role)) + number(marker.arena) + ',' +
+         number(marker.death_pipe) + ',' + number(marker.socket) + ',' + number(marker.slot.bits) +
+         ',' + number(marker.preload);
 }
 
 bool is_marker(std::string_view argument) noexcept {

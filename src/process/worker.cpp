@@ -72,8 +72,11 @@ StartupMessage become(const WorkerStart& start) {
   if (start.birth != Birth::executed) leave_out_inherited_exit_handlers();
   // Before the slot: a child whose parent died already must not claim one.
   os::Fd death_pipe(start.death_pipe);
-  if (memory::slot(start.slot).detached.load() == 0) arm_death_pipe(std::move(death_pipe));
-  death_pipe.reset();
+  if (memory::slot(start.slot).detached.load() == 0) {
+    arm_death_pipe(std::move(death_pipe));
+  } else {
+    death_pipe.reset();
+  }
   memory::claim_slot(start.slot);
   if (start.birth == Birth::forked) memory::inherit_shares();
   // A spare process gets its message when it is wanted.

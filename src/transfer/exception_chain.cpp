@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>       // for std::atomic
+#include <ranges>       // for std::views::reverse
 #include <string_view>  // for std::string_view
 #include <typeinfo>     // for std::type_info
 
@@ -183,9 +184,7 @@ std::exception_ptr read_exception(Reader& in) {
   const auto chain = in.read<std::vector<transfer::ErrorLink>>();
   if (chain.empty() || chain.size() > transfer::longest_chain) in.fail("exception");
   std::exception_ptr error;
-  for (auto link = chain.rbegin(); link != chain.rend(); ++link) {
-    error = transfer::load_link(*link, error);
-  }
+  for (const auto& link : chain | std::views::reverse) error = transfer::load_link(link, error);
   return error;
 }
 

@@ -26,7 +26,7 @@ namespace {
 template <class E>
 class WithText : public E {
  public:
-  WithText(E error, std::string text) : E(std::move(error)), text_(std::move(text)) {}
+  WithText(const E& error, std::string text) : E(error), text_(std::move(text)) {}
   const char* what() const noexcept override { return text_.c_str(); }
 
  private:
@@ -34,9 +34,9 @@ class WithText : public E {
 };
 
 template <class E>
-std::exception_ptr finish(E error, const ErrorLink& link, const std::exception_ptr& cause) {
-  if (link.text == error.what()) return detail::attach_cause(std::move(error), cause);
-  return detail::attach_cause(WithText<E>(std::move(error), link.text), cause);
+std::exception_ptr finish(const E& error, const ErrorLink& link, const std::exception_ptr& cause) {
+  if (link.text == error.what()) return detail::attach_cause(error, cause);
+  return detail::attach_cause(WithText<E>(error, link.text), cause);
 }
 
 const std::string& field(const ErrorLink& link, std::size_t number) {
@@ -209,7 +209,9 @@ template <class T>
 bool save_plain(const std::exception_ptr& error, std::string& text) {
   try {
     std::rethrow_exception(error);
-  } catch (T value) {  // not by reference: clang finds a rethrown pointer at the wrong place then
+    // Not by reference: clang finds a rethrown pointer at the wrong place then.
+    // NOLINTNEXTLINE(misc-throw-by-value-catch-by-reference)
+  } catch (T value) {
     if constexpr (std::is_arithmetic_v<T>) {
       text = std::to_string(value);
     } else {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "transfer/modules.hpp"
 
-#include <algorithm>    // for std::any_of
+#include <algorithm>    // for std::ranges::any_of
 #include <array>        // for std::array
 #include <atomic>       // for std::atomic
 #include <cstring>      // for std::memcpy
@@ -44,7 +44,7 @@ void fill(std::array<char, N>& field, const std::string& text) {
 }  // namespace
 
 bool LoadedModule::has_code_at(std::uintptr_t address) const noexcept {
-  return std::any_of(executable.begin(), executable.end(), [&](const Range& range) {
+  return std::ranges::any_of(executable, [&](const Range& range) {
     return address >= range.begin && address < range.end;
   });
 }
