@@ -45,8 +45,12 @@ class SocketEnd final : public detail::ConnectionEnd {
     Turn(SocketEnd& end, detail::LockWord& lock, Deadline deadline) : lock_(lock) {
       for (;;) {
         end.refuse_closed();
-        const auto left = deadline == Deadline::max() ? Timeout(sync::slice)
-                                                      : Timeout(deadline - Deadline::clock::now());
+        auto left = Timeout(sync::slice);
+        if (deadline == Deadline::min()) {  // only a look: nothing may be subtracted from it
+          left = Timeout(std::chrono::seconds(0));
+        } else if (deadline != Deadline::max()) {
+          left = Timeout(deadline - Deadline::clock::now());
+        }
         if (lock.lock(std::min(left.duration(), Timeout(sync::slice).duration()))) return;
         if (left.is_poll()) throw TimeoutError("another thread or process uses the connection");
       }

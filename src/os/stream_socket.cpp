@@ -36,7 +36,8 @@ int pending_error(int socket) {
 bool connect_unix(int socket, const SocketAddress& address, Deadline deadline) {
   for (;;) {
     if (deadline != Deadline::max()) {
-      const auto left = std::chrono::ceil<std::chrono::microseconds>(deadline - Clock::now());
+      const auto now = deadline == Deadline::min() ? deadline : Clock::now();
+      const auto left = std::chrono::ceil<std::chrono::microseconds>(deadline - now);
       if (left.count() <= 0 && deadline != Deadline::min()) return errno = EAGAIN, false;
       const auto time = std::max<std::int64_t>(left.count(), 1);  // 0 would be: no limit
       const timeval limit{time / 1'000'000, time % 1'000'000};
