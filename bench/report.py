@@ -20,6 +20,7 @@ HERE = pathlib.Path(__file__).parent
 
 OTHER_PROGRAMS = {
     "python.json": [sys.executable, HERE / "peers" / "python_pool.py"],
+    "python_tasks.json": [sys.executable, HERE / "peers" / "python_tasks.py"],
     "python_sync.json": [sys.executable, HERE / "peers" / "python_sync.py"],
     "python_queue.json": [sys.executable, HERE / "peers" / "python_queue.py"],
     "python_pipe.json": [sys.executable, HERE / "peers" / "python_pipe.py"],
@@ -34,6 +35,7 @@ class Row:
         self.figures = {"limit": {}, "peer": {}, "royong": {}}
         self.memory = None
         self.least_share = None
+        self.lost = {}
 
     def best(self, kind, is_rate):
         figures = [figure for figure, _ in self.figures[kind].values()]
@@ -77,6 +79,11 @@ def peer_rate_times(name, factor):
 def share_at_least(share):
     """What the least served process gets of its fair share."""
     return lambda ours, limit, row: row.least_share is not None and row.least_share >= share
+
+
+def lost_at_most(tasks):
+    """How many tasks a kill takes, on the average."""
+    return lambda ours, limit, row: "royong" in row.lost and row.lost["royong"] <= tasks
 
 
 def memory_at_most(mib):
@@ -152,6 +159,16 @@ GOALS = {
     "T1_rings": ("same, results merely summed, no futures", None, True, []),
     "T2": ("map x*x, vector in and out", "map", True, [(">= 0.5 G/s", at_least(0.5e9))]),
     "T2_shared": ("parallel_for over arrays", "parallel_for", True, [(">= 1.3 G/s", at_least(1.3e9))]),
+    "T3": ("64 coarse tasks", "apply_async", True, [(">= 0.97x oneTBB", peer_rate_times("oneTBB", 0.97))]),
+    "T3_Python": ("64 coarse tasks of Python's own", None, True, []),
+    "T4": ("results of 1 MiB, vectors", "vector", True, [(">= 7,000/s", at_least(7000))]),
+    "T4_shared": ("same, handles", "handle", True, [(">= 15,000/s", at_least(15000))]),
+    "T5": ("submit and wait, busy, p50", "apply", False, [("<= 2 us", at_most(2000))]),
+    "T5_asleep": ("same, worker asleep", "apply", False, [("<= 1.1x futex", within(1.1))]),
+    "T6": ("as_completed of 100,000, beyond T1", "as_completed", False, [("<= 300 ns", at_most(300))]),
+    "D1": ("SIGKILL to the next worker's result, p50", "pool", False, [("<= 500 us", at_most(500e3))]),
+    "D2": ("tasks lost to a kill, of 100", "pool", False, [("1", lost_at_most(1))]),
+    "D2_retried": ("same, with retries", "pool", False, [("0", lost_at_most(0))]),
 }
 
 
@@ -190,6 +207,8 @@ def collect(folder):
             if parts[1] == "royong":
                 row.memory = counted.get("peak_mib", row.memory)
                 row.least_share = counted.get("least_share", row.least_share)
+            if "lost" in counted:
+                row.lost[parts[1]] = counted["lost"]
     return rows
 
 
@@ -206,7 +225,8 @@ def text_of(figure, is_rate):
 
 def peers_text(row, is_rate):
     peers = sorted(row.figures["peer"].items(), key=lambda peer: peer[1][0], reverse=is_rate)
-    return ", ".join(f"{name.replace('_', ' ')} {text_of(figure, is_rate)}" for name, (figure, _) in peers) or "-"
+    text = ", ".join(f"{name.replace('_', ' ')} {text_of(figure, is_rate)}" for name, (figure, _) in peers) or "-"
+    return text + (f", {row.lost['peer']:g} lost" if "peer" in row.lost else "")
 
 
 def table_row(key, row):
@@ -219,6 +239,8 @@ def table_row(key, row):
         ours_text += f", {row.memory:.0f} MiB"
     if row.least_share is not None and ours is not None:
         ours_text += f", least share {row.least_share:.2f}"
+    if "royong" in row.lost and ours is not None:
+        ours_text += f", {row.lost['royong']:g} lost"
     ratio = f"{ours / limit:.2f}" if ours and limit else "-"
     verdicts = []
     for text, judge in goals:
