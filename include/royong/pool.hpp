@@ -13,6 +13,7 @@
 
 #include "royong/detail/imap.hpp"
 #include "royong/detail/map.hpp"
+#include "royong/detail/map_async.hpp"
 #include "royong/detail/pool_core.hpp"
 #include "royong/future.hpp"
 #include "royong/process.hpp"
@@ -157,7 +158,37 @@ class Pool {
   }
   template <class F, class Range>
   auto map(const MapOptions& options, const F& f, Range&& range) {
-    return detail::map_range<std::decay_t<const F>>(core(), options, f, range);
+    return detail::with_map_form<std::decay_t<const F>>(
+        f, range, [&](auto form, std::size_t count) {
+          return detail::run_form(core(), options, count, std::move(form));
+        });
+  }
+
+  /** @brief As `map`, without waiting: one future for all results.
+   *
+   *  All elements are read and encoded before it returns, in chunks whose sizes shrink towards the
+   *  end (nothing is measured: nobody is there to act on it). Where the arena has no room for them
+   *  it waits for earlier chunks. `cancel()` succeeds while no worker has begun the first chunk;
+   *  `abort()` stops those that run; `progress()` counts elements.
+   *  @return a Future of what `map` returns. Its error is the first one in the order of the elements
+   *  @throws what reading the range and encoding throws; ArenaFull. What was submitted is cancelled
+   *
+   *  **If the peer dies.** As `map`.
+   *
+   *  Example: examples/pool_futures.cpp
+   */
+  template <class F, class Range>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, MapOptions>)
+  auto map_async(const F& f, Range&& range) {
+    return map_async(MapOptions{}, f, std::forward<Range>(range));
+  }
+  template <class F, class Range>
+  auto map_async(const MapOptions& options, const F& f, Range&& range) {
+    core();
+    return detail::with_map_form<std::decay_t<const F>>(
+        f, range, [&](auto form, std::size_t count) {
+          return detail::start_form(core_, options, count, std::move(form));
+        });
   }
 
   /// As `map`, for elements that are tuples or pairs of arguments: `f(get<0>(x), get<1>(x), ...)`.
@@ -168,7 +199,25 @@ class Pool {
   }
   template <class F, class Range>
   auto starmap(const MapOptions& options, const F& f, Range&& range) {
-    return detail::starmap_range<std::decay_t<const F>>(core(), options, f, range);
+    return detail::with_starmap_form<std::decay_t<const F>>(
+        f, range, [&](auto form, std::size_t count) {
+          return detail::run_form(core(), options, count, std::move(form));
+        });
+  }
+
+  /// As `map_async`, for elements that are tuples or pairs of arguments.
+  template <class F, class Range>
+    requires(!std::is_same_v<std::remove_cvref_t<F>, MapOptions>)
+  auto starmap_async(const F& f, Range&& range) {
+    return starmap_async(MapOptions{}, f, std::forward<Range>(range));
+  }
+  template <class F, class Range>
+  auto starmap_async(const MapOptions& options, const F& f, Range&& range) {
+    core();
+    return detail::with_starmap_form<std::decay_t<const F>>(
+        f, range, [&](auto form, std::size_t count) {
+          return detail::start_form(core_, options, count, std::move(form));
+        });
   }
 
   /** @brief As `map`, lazily: a range of results in the order of the elements, which are read as
@@ -328,3 +377,5 @@ struct PoolAccess {
 }  // namespace detail
 
 }  // namespace royong::inline v0
+
+#include "royong/thread_pool.hpp"  // part of this header

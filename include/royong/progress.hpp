@@ -27,11 +27,15 @@ class ROYONG_API Progress {
   Progress() noexcept = default;
 
   /** @brief A bar on stderr if that is a terminal; nothing at all elsewhere, so that logs stay
-   *  clean.
+   *  clean, and nothing in a worker, whose program draws its own.
+   *
+   *  Bars within bars have a line each; that of an inner one goes when it has finished.
    *  @param label what it says in front
    */
   static Progress bar(std::string label);
 
+  /// Whether anything is drawn.
+  bool shown() const noexcept { return bar_ != nullptr; }
   /// Begins, or begins again. @param total number of steps; 0: unknown
   void start(std::size_t total) const;
   /// `done` steps are done.

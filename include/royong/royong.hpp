@@ -18,6 +18,8 @@
 #include "royong/queue.hpp"         // IWYU pragma: export
 #include "royong/shared.hpp"        // IWYU pragma: export
 #include "royong/sync.hpp"          // IWYU pragma: export
+#include "royong/this_task.hpp"     // IWYU pragma: export
+#include "royong/thread_pool.hpp"   // IWYU pragma: export
 #include "royong/timeout.hpp"       // IWYU pragma: export
 #include "royong/transferable.hpp"  // IWYU pragma: export
 #include "royong/version.hpp"       // IWYU pragma: export

@@ -25,6 +25,7 @@ Scheduler::Limits limits_of(const PoolPlan& plan) {
   limits.tasks_per_worker = static_cast<std::uint32_t>(plan.maxtasksperchild);
   limits.early_deaths = plan.restarts.count;
   limits.period = std::chrono::nanoseconds(plan.restarts.period).count();
+  limits.killable = !plan.threads;
   return limits;
 }
 
@@ -180,7 +181,6 @@ bool PoolImpl::abort(TaskState& state, Timeout grace) {
   } else {
     const bool stop = scheduler_.abort(state);
     if (!stop) return false;
-    ++aborts_;
     link.kill_at = until;
     send(link, until <= Timeout::Clock::now() ? SIGKILL : SIGTERM);
   }
@@ -414,8 +414,8 @@ std::size_t buffer_size(const MapOptions& options, std::size_t chunk, int worker
   return static_cast<std::size_t>(workers) * 4 * chunk;
 }
 
-std::size_t reduce_chunk_size(std::size_t elements, const MapOptions& options, int workers) {
-  return divide(elements, options.chunksize, workers, options.task.retries != 0 ? 64 : 16);
+std::size_t reduce_chunk_limit(std::size_t elements, const MapOptions& options, int workers) {
+  return divide(elements, 0, workers, options.task.retries != 0 ? 64 : 16);
 }
 
 }  // namespace royong::inline v0::detail

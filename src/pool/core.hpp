@@ -188,7 +188,6 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   int spin_looks_ = 0;
   std::uint64_t wanted_ = 0;  // live tasks with a hook or a callback
   std::uint64_t timed_ = 0;   // live tasks with a time limit
-  std::uint64_t aborts_ = 0;  // live tasks that are being stopped
   bool kill_ = false;         // `terminate` by SIGKILL
   bool stop_driver_ = false;
   std::thread driver_thread_;

@@ -260,7 +260,6 @@ void PoolImpl::end_task(Task& task) {
     ending = task.phase == TaskPhase::cancelled ? Ending::cancelled : Ending::error;
   }
   if (task.timed) --timed_;
-  if (task.aborted) --aborts_;
   CompletionHook* hook = nullptr;
   std::vector<std::unique_ptr<Callback>> callbacks;
   if (extra != nullptr) {

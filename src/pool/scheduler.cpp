@@ -53,7 +53,10 @@ Task* Scheduler::completed(std::uint32_t worker, std::uint64_t sequence) {
 }
 
 void Scheduler::end(Task& task, TaskPhase phase) {
-  if (task.aborted) phase = TaskPhase::cancelled;
+  if (task.aborted) {
+    phase = TaskPhase::cancelled;
+    --aborting_;
+  }
   task.phase = phase;
   --live_;
   ++(phase == TaskPhase::done        ? counts_.done
@@ -181,6 +184,7 @@ void Scheduler::expire(Task& task) {
 bool Scheduler::abort(Task& task) {
   if (task.phase != TaskPhase::given || task.aborted) return false;
   task.aborted = isolate(task);
+  if (task.aborted) ++aborting_;
   dispatch();
   return task.aborted;
 }
@@ -210,11 +214,27 @@ void Scheduler::terminate() {
   if (mode_ == Mode::terminated) return;
   mode_ = Mode::terminated;
   end_all(backlog_, TaskPhase::cancelled);
-  for (Worker& w : workers_) end_all(w.tasks, TaskPhase::cancelled);
+  for (std::uint32_t i = 0; i < slots(); ++i) cancel_given(i);
   for (std::uint32_t i = 0; i < slots(); ++i) {
     if (workers_[i].state == WorkerState::dead) continue;
     workers_[i].state = WorkerState::stopping;
     actions_.kill_worker(i);
+  }
+}
+
+/// The tasks of a worker that is about to be killed; or those that a thread has not begun.
+void Scheduler::cancel_given(std::uint32_t worker) {
+  Worker& w = workers_[worker];
+  if (limits_.killable) return end_all(w.tasks, TaskPhase::cancelled);
+  while (Task* task = w.tasks.back()) {
+    if (!actions_.take_back(worker, *task)) break;
+    w.tasks.remove(*task);
+    end(*task, TaskPhase::cancelled);
+  }
+  // What runs goes on, with all that it refers to: it ends when it returns.
+  for (Task* task = w.tasks.front(); task != nullptr; task = task->next) {
+    if (!task->aborted) ++aborting_;
+    task->aborted = true;
   }
 }
 

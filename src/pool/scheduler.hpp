@@ -68,6 +68,7 @@ class Scheduler {
     std::uint32_t tasks_per_worker = 0;    ///< in its life; 0: no limit
     int early_deaths = 10;                 ///< in a row, in `period`
     std::int64_t period = 60'000'000'000;  ///< nanoseconds
+    bool killable = true;                  ///< false: workers are threads
   };
   enum class Mode : std::uint8_t { open, closing, terminated, broken };
 
@@ -136,6 +137,8 @@ class Scheduler {
   }
   Mode mode() const noexcept { return mode_; }
   std::uint32_t size() const noexcept { return size_; }
+  /// Tasks that have not ended and are being stopped.
+  std::uint64_t aborting() const noexcept { return aborting_; }
   /// Tasks that have not ended.
   std::uint64_t live() const noexcept { return live_; }
   const TaskList& backlog() const noexcept { return backlog_; }
@@ -174,6 +177,7 @@ class Scheduler {
   bool give(std::uint32_t worker, Task& task);
   void return_to_backlog(Task& task);
   bool isolate(Task& task);
+  void cancel_given(std::uint32_t worker);
   void end_all(TaskList& list, TaskPhase phase);
   bool count_early_death(std::int64_t now);
   void start_or_leave(std::uint32_t worker);
@@ -185,6 +189,7 @@ class Scheduler {
   Mode mode_ = Mode::open;
   std::uint32_t size_;
   std::uint64_t live_ = 0;
+  std::uint64_t aborting_ = 0;
   TaskList backlog_;
   std::vector<Worker> workers_;
   std::vector<std::uint32_t>

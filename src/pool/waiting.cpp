@@ -165,7 +165,7 @@ void PoolImpl::arm_bells(const Waiter& self) noexcept {
 /// Kills what is over its time. @return when to look again
 PoolImpl::Instant PoolImpl::check_deadlines(Instant now) {
   Instant next = Instant::max();
-  if (aborts_ != 0) {
+  if (scheduler_.aborting() != 0) {
     for (Link& link : links_) {
       if (link.kill_at <= now) {
         link.kill_at = Instant::max();
@@ -237,7 +237,8 @@ void PoolImpl::resign() {
 /// Whether something would stand still if nobody led.
 bool PoolImpl::needs_driver() const noexcept {
   if (scheduler_.live() == 0) return false;
-  if (!scheduler_.backlog().empty() || wanted_ != 0 || timed_ != 0 || aborts_ != 0) return true;
+  if (!scheduler_.backlog().empty() || wanted_ != 0 || timed_ != 0 || scheduler_.aborting() != 0)
+    return true;
   for (std::uint32_t i = 0; i < scheduler_.slots(); ++i) {
     if (scheduler_.tasks_of(i).size() > 1) return true;
   }

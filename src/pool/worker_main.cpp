@@ -12,6 +12,7 @@
 #include "process/runtime.hpp"
 #include "royong/detail/call.hpp"
 #include "royong/detail/exception.hpp"
+#include "royong/detail/map.hpp"
 #include "royong/detail/pool_core.hpp"
 #include "royong/error.hpp"
 #include "sync/spin.hpp"
@@ -290,6 +291,16 @@ std::span<std::byte> task_block(std::uint64_t offset, std::uint64_t bytes) {
   if (whole.size() < bytes)
     throw TransferError("the block of a task is shorter than the task says");
   return whole.first(bytes);
+}
+
+ChunkClock::ChunkClock(Writer& result) : result_(result), began_(Timeout::Clock::now()) {
+  result.write_plain(ChunkTime{0});
+}
+
+void ChunkClock::stop() {
+  const ChunkTime time = std::chrono::nanoseconds(Timeout::Clock::now() - began_).count();
+  // The beginning of the result is this clock's; where it lies may have changed.
+  std::memcpy(const_cast<std::byte*>(result_.bytes().data()), &time, sizeof time);
 }
 
 void begin_element(std::uint32_t index) noexcept {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <numeric>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -79,6 +80,54 @@ TEST(MapReduce, a_mapper_that_dies_fails_it_unless_it_is_retried) {
   const auto die = [](const std::string&, mp::Emitter<std::string, int>&) { ::raise(SIGKILL); };
   EXPECT_THROW((mp::map_reduce<std::string, int>(pool, texts, die, add)), mp::WorkerDied);
   EXPECT_EQ((mp::map_reduce<std::string, int>(pool, texts, count_words, add)), expected);
+}
+
+/// Every input emits the same keys, and one that nobody else has.
+struct EmitMany {
+  int keys = 0;
+  void operator()(int input, mp::Emitter<std::string, long>& out) const {
+    for (int key = 0; key < keys; ++key) out("key number " + std::to_string(key), input);
+    out("own " + std::to_string(input), 1);
+  }
+};
+
+TEST(MapReduce, of_many_common_keys_is_combined_by_the_workers) {
+  mp::Pool pool(2);
+  std::vector<int> inputs(40);
+  std::iota(inputs.begin(), inputs.end(), 0);
+  constexpr int keys = 20'000;
+  const auto sums = mp::map_reduce<std::string, long>(pool, inputs, EmitMany{keys}, std::plus<>(),
+                                                      {.chunksize = 1});
+  EXPECT_EQ(sums.size(), static_cast<std::size_t>(keys) + 40);
+  for (int key = 0; key < keys; ++key)
+    ASSERT_EQ(sums.at("key number " + std::to_string(key)), 780) << key;
+  for (const int input : inputs) EXPECT_EQ(sums.at("own " + std::to_string(input)), 1);
+  EXPECT_GT(pool.stats().submitted, 40U);  // there were tasks that merged
+}
+
+/// No key comes twice.
+void emit_own(int input, mp::Emitter<long, int>& out) {
+  for (long key = 0; key < 20'000; ++key) out(20'000L * input + key, 1);
+}
+
+TEST(MapReduce, of_many_keys_that_are_all_different) {
+  mp::Pool pool(2);
+  std::vector<int> inputs(24);
+  std::iota(inputs.begin(), inputs.end(), 0);
+  const auto all =
+      mp::map_reduce<long, int>(pool, inputs, emit_own, std::plus<>(), {.chunksize = 1});
+  EXPECT_EQ(all.size(), 24U * 20'000U);
+}
+
+int fail_to_combine(long a, long b) {
+  throw std::length_error("cannot combine " + std::to_string(a + b));
+}
+
+TEST(MapReduce, throws_what_combine_threw) {
+  mp::Pool pool(2);
+  EXPECT_THROW((mp::map_reduce<std::string, long>(pool, std::vector<int>{1, 1}, EmitMany{3},
+                                                  fail_to_combine, {.chunksize = 1})),
+               std::length_error);
 }
 
 }  // namespace

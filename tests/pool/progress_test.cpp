@@ -23,9 +23,40 @@ TEST(ProgressBar, on_a_terminal_ends_at_all_of_them) {
   EXPECT_EQ(terminal.wait(), 0);
 }
 
+TEST(ProgressBar, is_drawn_by_every_form) {
+  Pty terminal({{program, "all"}});
+  const std::string drawn = terminal.read_until("end");
+  for (const char* last : {"starmap 100% |##############################| 2/2", "imap 40 [",
+                           "unordered 40 [", "for 100% |##############################| 40/40",
+                           "async 100% |##############################| 40/40",
+                           "completed 100% |##############################| 40/40"}) {
+    EXPECT_THAT(drawn, HasSubstr(last));
+  }
+  EXPECT_EQ(terminal.wait(), 0);
+}
+
+TEST(ProgressBar, within_another_has_a_line_of_its_own_and_goes_first) {
+  Pty terminal({{program, "nested"}});
+  const std::string drawn = terminal.read_until("end");
+  // The inner one opens a line below, and at its end clears it and goes back up.
+  const auto opened = drawn.find("\r\n\rinner   0%");
+  const auto closed = drawn.find("40/40", opened);
+  ASSERT_NE(opened, std::string::npos) << drawn;
+  EXPECT_THAT(drawn.substr(closed, 80), HasSubstr("\x1b[K\r\x1b[K\x1b[A"));
+  EXPECT_THAT(drawn, HasSubstr("outer 100% |##############################| 3/3"));
+  EXPECT_EQ(drawn.find("\r\nend"), drawn.find("\r\n", drawn.rfind("3/3")));
+  EXPECT_EQ(terminal.wait(), 0);
+}
+
+TEST(ProgressBar, of_a_worker_is_not_drawn) {
+  Pty terminal({{program, "worker"}});
+  EXPECT_EQ(terminal.wait(), 0);
+  EXPECT_EQ(terminal.output(), "end\r\n");
+}
+
 TEST(ProgressBar, elsewhere_draws_nothing) {
   const Finished end = run({{program}});
-  EXPECT_EQ(end.output, "last 1521\n");
+  EXPECT_EQ(end.output, "last 1521\nend\n");
   EXPECT_EQ(end.error, "");
 }
 

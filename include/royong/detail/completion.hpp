@@ -14,6 +14,7 @@
 
 #include "royong/detail/gate.hpp"
 #include "royong/future.hpp"
+#include "royong/progress.hpp"
 
 namespace royong::inline v0 {
 
@@ -63,10 +64,13 @@ std::vector<TaskState*> states_of(const std::vector<F>& futures) {
 template <class T>
 class AsCompleted {
  public:
-  AsCompleted(std::vector<Future<T>> futures, Timeout timeout)
+  AsCompleted(std::vector<Future<T>> futures, Timeout timeout, Progress progress)
       : futures_(std::move(futures)),
         gate_(detail::states_of(futures_)),
-        deadline_(timeout.deadline()) {}
+        deadline_(timeout.deadline()),
+        progress_(std::move(progress)) {
+    progress_.start(futures_.size());
+  }
 
   class iterator {
    public:
@@ -97,8 +101,13 @@ class AsCompleted {
 
  private:
   Future<T>* next() {
-    if (const auto index = gate_.next(deadline_)) return &futures_[*index];
-    if (gate_.remaining() == 0) return nullptr;
+    const auto index = gate_.next(deadline_);
+    progress_.update(futures_.size() - gate_.remaining());
+    if (index) return &futures_[*index];
+    if (gate_.remaining() == 0) {
+      progress_.finish();
+      return nullptr;
+    }
     throw TimeoutError(std::to_string(gate_.remaining()) + " (of " +
                        std::to_string(futures_.size()) + ") futures unfinished");
   }
@@ -106,6 +115,7 @@ class AsCompleted {
   std::vector<Future<T>> futures_;
   detail::Gate gate_;
   Timeout::Clock::time_point deadline_;
+  Progress progress_;
 };
 
 /** @brief Yields futures as their tasks end; those that have ended come first. Each task once.
@@ -114,14 +124,15 @@ class AsCompleted {
  *
  *  @param futures a range of futures of one type, of any pools
  *  @param timeout for the whole of it, from this call on
+ *  @param progress shows how many have ended
  *  @throws TimeoutError  while walking: "2 (of 4) futures unfinished"
  *
  *  Example: examples/pool_futures.cpp
  */
 template <detail::FutureRange Range>
-auto as_completed(Range&& futures, Timeout timeout = forever) {
+auto as_completed(Range&& futures, Timeout timeout = forever, const Progress& progress = {}) {
   using T = typename detail::FutureOf<Range>::value_type;
-  return AsCompleted<T>(detail::distinct(futures), timeout);
+  return AsCompleted<T>(detail::distinct(futures), timeout, progress);
 }
 
 /// When `wait` returns.

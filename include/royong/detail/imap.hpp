@@ -20,6 +20,29 @@ namespace detail {
 /// Elements that may be ahead of the reader. @throws UsageError a negative option
 ROYONG_API std::size_t buffer_size(const MapOptions& options, std::size_t chunk, int workers);
 
+/// How the chunks of a lazy form travel to processes.
+struct RemoteLane {
+  template <class F, class In>
+  using Result = CallResult<F, const In&>;
+
+  template <class F, class In>
+  static StateRef<TaskState> submit(PoolCore& pool, const TaskOptions& options, const F& function,
+                                    std::vector<In>&& elements) {
+    Writer call(Transit::argument);
+    call.write_plain(thunk_id<&run_chunk<F, const In&>>().bits);
+    encode_callable(call, function);
+    call.write_plain(static_cast<std::uint64_t>(elements.size()));
+    for (const In& element : elements) write_arguments<F>(call, element);
+    auto state = make_state<void>(&options);
+    pool.submit(*state, call);
+    return StateRef<TaskState>(state.take());
+  }
+  template <class R>
+  static void take(const Chunk& chunk, std::deque<R>& results) {
+    read_chunk<R>(*chunk.state, chunk.elements, results);
+  }
+};
+
 }  // namespace detail
 
 /** @brief What `imap` and `imap_unordered` return: an input range of results.
@@ -34,12 +57,12 @@ ROYONG_API std::size_t buffer_size(const MapOptions& options, std::size_t chunk,
  *
  *  **If the peer dies.** As for Pool::map, at the position of the element.
  */
-template <class F, class Source, bool Ordered>
+template <class F, class Source, bool Ordered, class Lane = detail::RemoteLane>
 class LazyResults {
   using In = detail::ElementOf<Source>;
 
  public:
-  using value_type = detail::CallResult<F, const In&>;
+  using value_type = typename Lane::template Result<F, In>;
   static_assert(!std::is_void_v<value_type>,
                 "royong: imap yields results: use map for a function that returns nothing");
 
@@ -129,20 +152,15 @@ class LazyResults {
         input_error_ = std::current_exception();
         exhausted_ = true;
       }
-      if (!elements.empty()) submit(elements);
+      if (!elements.empty()) submit(std::move(elements));
     }
   }
 
-  void submit(const std::vector<In>& elements) {
-    Writer call(detail::Transit::argument);
-    call.write_plain(detail::thunk_id<&detail::run_chunk<F, const In&>>().bits);
-    detail::encode_callable(call, function_);
-    call.write_plain(static_cast<std::uint64_t>(elements.size()));
-    for (const In& element : elements) detail::write_arguments<F>(call, element);
-    auto state = detail::make_state<void>(&options_.task);
-    pool_->submit(*state, call);
-    under_way_.push_back({std::move(state), elements.size()});
-    ahead_ += elements.size();
+  void submit(std::vector<In>&& elements) {
+    const std::size_t count = elements.size();
+    under_way_.push_back(
+        {Lane::submit(*pool_, options_.task, function_, std::move(elements)), count});
+    ahead_ += count;
   }
 
   /// The chunk whose results come next, ended.
@@ -165,16 +183,13 @@ class LazyResults {
     ahead_ -= chunk.elements;
     try {
       if (chunk.state->ending() != detail::Ending::value) chunk.state->rethrow();
-      detail::Reader in(chunk.state->bytes());
-      for (std::size_t i = 0; i < chunk.elements; ++i) results_.push_back(in.read<value_type>());
+      Lane::take(chunk, results_);
     } catch (...) {
       results_.clear();
       error_ = std::current_exception();
     }
     options_.progress.update(done_ += chunk.elements);
   }
-
-  using Writer = detail::Writer;
 
   detail::StateRef<detail::PoolCore> pool_;
   MapOptions options_;

@@ -3,15 +3,15 @@
  *  @brief The map family: many calls of one function in few tasks.
  *
  *  A chunk of elements is one task. In general its call is: thunk | callable | count | arguments of
- *  each element, and its result the results one after the other. Where elements and results are
+ *  each element, and its result: the time it took | the results one after the other. Where elements and results are
  *  plain and lie in a row, both lie in one arena block, and the worker computes from its one half
  *  to the other: one copy in, one copy out.
  */
 #pragma once
 
 #include <algorithm>    // for std::min
+#include <cstdint>      // for std::int64_t
 #include <cstring>      // for std::memcpy
-#include <deque>        // for std::deque
 #include <iterator>     // for std::begin, std::contiguous_iterator
 #include <memory>       // for std::to_address
 #include <new>          // for placement new
@@ -21,6 +21,7 @@
 #include <vector>       // for std::vector
 
 #include "royong/detail/call.hpp"
+#include "royong/detail/chunks.hpp"
 #include "royong/detail/pool_core.hpp"
 #include "royong/progress.hpp"
 
@@ -28,41 +29,85 @@ namespace royong::inline v0 {
 
 /// What the functions of the map family may be told.
 struct MapOptions {
-  int chunksize = 0;  ///< elements of one task; 0: a quarter of each worker's share
-  int buffersize =
-      0;  ///< lazy forms: elements that may be ahead of the reader; 0: four chunks for each worker
-  TaskOptions task{};  ///< `timeout` and `retries` count for each element
+  /// Elements of one task. 0: by the time that elements take, so that a task is about a millisecond
+  /// of work, and less towards the end; for the lazy forms 1, because they do not wait for inputs.
+  int chunksize = 0;
+  /// Lazy forms: elements that may be ahead of the reader; 0: four chunks for each worker.
+  int buffersize = 0;
+  /// `timeout` and `retries` count for each element.
+  TaskOptions task{};
+  /// Shows how many elements are done.
   Progress progress{};
 };
 
 namespace detail {
 
-/// How many elements a chunk has. @throws UsageError the option is negative
+/// How many elements a chunk of a lazy form has. @throws UsageError the option is negative
 ROYONG_API std::size_t chunk_size(std::size_t elements, int chunksize, int workers);
 
-/** @brief The same for map_reduce, whose inputs differ more, and whose chunks should not be so long
- *  that a death costs
- *  much where deaths are reckoned with.
+/** @brief A limit for map_reduce, whose chunks should not be so long that a death costs much where
+ *  deaths are reckoned with.
  */
-ROYONG_API std::size_t reduce_chunk_size(std::size_t elements, const MapOptions& options,
-                                         int workers);
+ROYONG_API std::size_t reduce_chunk_limit(std::size_t elements, const MapOptions& options,
+                                          int workers);
 
-/// A chunk under way: the task, and how many elements it is for.
+/// A task that is a chunk: its state, and how many elements it is for.
 struct Chunk {
-  StateRef<ResultState<void>> state;
+  StateRef<TaskState> state;
   std::size_t elements = 0;
 };
 
-/** @brief Submits the chunks of one call and collects them in order, as the arena's room allows.
+/// Nanoseconds that a chunk took: the first thing in its result.
+using ChunkTime = std::int64_t;
+inline ChunkTime time_of(const TaskState& chunk) {
+  ChunkTime time = 0;
+  if (chunk.bytes().size() >= sizeof time) std::memcpy(&time, chunk.bytes().data(), sizeof time);
+  return time;
+}
+
+/// In a worker: makes room for the time of a chunk at the beginning of its result, and notes it at
+/// the end.
+class ROYONG_API ChunkClock {
+ public:
+  explicit ChunkClock(Writer& result);
+  void stop();
+
+ private:
+  Writer& result_;
+  Timeout::Clock::time_point began_;
+};
+
+/** @brief Submits the chunks of one call and collects them in order.
  *
  *  Lives on the stack of the caller. `collect(chunk)` gets each chunk that ended with a value.
+ *
+ *  **Backpressure.** So many chunks are under way that no worker runs dry, and no more: memory in
+ *  the arena does not grow with the length of the range. Where there is no room, earlier chunks are
+ *  waited for.
  */
 template <class Collect>
 class ChunkRun {
  public:
-  ChunkRun(PoolCore& pool, const MapOptions& options, std::size_t elements, Collect collect)
-      : pool_(pool), options_(options), collect_(std::move(collect)) {
+  ChunkRun(PoolCore& pool, const MapOptions& options, std::size_t elements, std::size_t limit,
+           Collect collect)
+      : pool_(pool),
+        options_(options),
+        collect_(std::move(collect)),
+        sizer_(elements, options.chunksize, pool.size(), limit),
+        most_(static_cast<std::size_t>(pool.size()) * 3),
+        window_(pool) {
     options_.progress.start(elements);
+  }
+
+  /// Waits until another chunk should be submitted. @return its elements; 0: that was all
+  std::size_t next() {
+    window_.wait_below(most_);
+    for (const auto& ended : window_.take_ended()) {
+      if (ended.state->ending() == Ending::value)
+        sizer_.learn(ended.elements, collect_.time(*ended.state));
+    }
+    while (!window_.empty() && window_.front().state->has_ended()) collect_first();
+    return sizer_.next();
   }
 
   /// An arena block for a chunk; waits for earlier chunks where there is no room. @throws ArenaFull
@@ -71,12 +116,13 @@ class ChunkRun {
       try {
         return TaskBlock(bytes);
       } catch (const ArenaFull&) {
-        if (under_way_.empty()) throw;
+        if (window_.empty()) throw;
       }
       collect_first();
     }
   }
 
+  /// Submits an encoded chunk.
   void submit(std::size_t elements, Writer& call, TaskBlock block = {}) {
     for (;;) {
       auto state = make_state<void>(&options_.task);
@@ -86,33 +132,45 @@ class ChunkRun {
       }
       try {
         pool_.submit(*state, call);
-        under_way_.push_back({std::move(state), elements});
-        break;
+        window_.add(StateRef<TaskState>(state.take()), elements);
+        return;
       } catch (const ArenaFull&) {
-        if (under_way_.empty()) throw;
+        if (window_.empty()) throw;
         auto& blocks = state->extra().blocks;  // for the next attempt
         if (!blocks.empty()) block = std::move(blocks.front());
       }
       collect_first();
     }
-    while (!under_way_.empty() && under_way_.front().state->has_ended()) collect_first();
+  }
+
+  /// Submits a chunk that is a state of its own. Takes over both of its counts.
+  void submit(std::size_t elements, StateRef<TaskState> state) {
+    Writer none(Transit::argument);
+    pool_.submit(*state, none);
+    window_.add(std::move(state), elements);
   }
 
   /// Waits for all. @throws the first error
   void finish() {
-    while (!under_way_.empty()) collect_first();
+    while (!window_.empty()) collect_first();
     options_.progress.finish();
     if (error_) std::rethrow_exception(error_);
   }
 
+  /// Collects what is left, without an end.
+  void drain() {
+    while (!window_.empty()) collect_first();
+  }
+  bool failed() const noexcept { return error_ != nullptr; }
+
  private:
   void collect_first() {
-    Chunk chunk = std::move(under_way_.front());
-    under_way_.pop_front();
-    chunk.state->wait(forever);
+    window_.wait_front();
+    const Chunk chunk{window_.front().state, window_.front().elements};
+    window_.pop_front();
     try {
       if (chunk.state->ending() != Ending::value) chunk.state->rethrow();
-      if (!error_) collect_(chunk);
+      if (!error_) collect_.collect(chunk);
     } catch (...) {
       if (!error_) error_ = std::current_exception();
     }
@@ -123,7 +181,9 @@ class ChunkRun {
   PoolCore& pool_;
   const MapOptions& options_;
   Collect collect_;
-  std::deque<Chunk> under_way_;
+  ChunkSizer sizer_;
+  const std::size_t most_;
+  ChunkWindow window_;
   std::size_t done_ = 0;
   std::exception_ptr error_;
 };
@@ -135,6 +195,7 @@ inline bool is_tracked(const TaskOptions& options) {
 
 template <class F, class... A>
 void run_chunk(Reader& in, Writer& out) {
+  ChunkClock clock(out);
   F function = decode_callable<F>(in);
   std::uint64_t count = 0;
   in.read_plain(count);
@@ -146,6 +207,16 @@ void run_chunk(Reader& in, Writer& out) {
       encode(out, invoke_from<A...>(in, function));
     }
   }
+  clock.stop();
+}
+
+/// The results of an encoded chunk, added to those there are.
+template <class R>
+void read_chunk(const TaskState& chunk, std::size_t elements, auto& results) {
+  Reader in(chunk.bytes());
+  ChunkTime time = 0;
+  in.read_plain(time);
+  for (std::size_t i = 0; i < elements; ++i) results.push_back(in.read<R>());
 }
 
 /// Where the results begin in a block with `count` elements.
@@ -161,7 +232,8 @@ struct PlainChunk {
 };
 
 template <class F, class In, class R>
-void run_plain_chunk(Reader& in, Writer&) {
+void run_plain_chunk(Reader& in, Writer& out) {
+  ChunkClock clock(out);
   F function = decode_callable<F>(in);
   PlainChunk chunk;
   in.read_plain(chunk);
@@ -178,36 +250,12 @@ void run_plain_chunk(Reader& in, Writer&) {
       ::new (static_cast<void*>(to + i)) R(function(from[i]));
     }
   }
+  clock.stop();
 }
 
 template <class Iterator, class F, class In, class R>
 concept BlockwiseMap = std::contiguous_iterator<Iterator> && is_plain<In> && is_plain<R> &&
                        std::is_invocable_v<F&, const In&>;
-
-template <class F, class In, class R>
-std::vector<R> map_plain(PoolCore& pool, const MapOptions& options, const F& function,
-                         const In* data, std::size_t count) {
-  std::vector<R> results;
-  results.reserve(count);
-  ChunkRun run(pool, options, count, [&](const Chunk& chunk) {
-    const std::byte* bytes = chunk.state->extra().blocks.front().data();
-    const R* from = reinterpret_cast<const R*>(bytes + results_offset<In>(chunk.elements));
-    results.insert(results.end(), from, from + chunk.elements);
-  });
-  const std::size_t size = chunk_size(count, options.chunksize, pool.size());
-  for (std::size_t first = 0; first < count; first += size) {
-    const std::size_t elements = std::min(size, count - first);
-    TaskBlock block = run.block(results_offset<In>(elements) + elements * sizeof(R));
-    std::memcpy(block.data(), data + first, elements * sizeof(In));
-    Writer call(Transit::argument);
-    call.write_plain(thunk_id<&run_plain_chunk<F, In, R>>().bits);
-    encode_callable(call, function);
-    call.write_plain(PlainChunk{block.offset(), elements, is_tracked(options.task) ? 1U : 0U});
-    run.submit(elements, call, std::move(block));
-  }
-  run.finish();
-  return results;
-}
 
 /// What collects the results of a map: a vector, or nothing.
 template <class R>
@@ -219,30 +267,61 @@ struct Collected<void> {
   using type = void;
 };
 
-/** @brief The general form: `write(writer, element)` writes the arguments of one element, which are
- *  of the types `A`.
- *  @param count elements between begin and end
+/// No chunk has more bytes of elements: so the blocks of a long map are used again while they are in
+/// the cache.
+inline constexpr std::size_t chunk_bytes = std::size_t{256} << 10;
+template <class In>
+inline constexpr std::size_t chunk_limit = sizeof(In) < chunk_bytes ? chunk_bytes / sizeof(In) : 1;
+
+/** @name Forms
+ *  How one kind of map makes its chunks and reads their results:
+ *
+ *      Results               what the whole call returns; void, or a container
+ *      limit                 elements that a chunk has at most
+ *      submit(run, options, n)   makes a chunk of the next n elements and lets `run` submit it
+ *      collect(results, chunk)   what the chunk returned, in order
+ *      time(state)           how long the chunk took
+ *  @{
  */
-template <class F, class... A, class Iterator, class Write>
-typename Collected<CallResult<F, A...>>::type map_elements(PoolCore& pool,
-                                                           const MapOptions& options,
-                                                           const F& function, Iterator element,
-                                                           std::size_t count, Write write) {
+
+/// Elements and results are plain and lie in a row: both in one block.
+template <class F, class In, class R>
+struct PlainForm {
+  using Results = std::vector<R>;
+  static constexpr std::size_t limit = chunk_limit<In>;
+  F function;
+  const In* data;
+
+  void submit(auto& run, const MapOptions& options, std::size_t elements) {
+    TaskBlock block = run.block(results_offset<In>(elements) + elements * sizeof(R));
+    std::memcpy(block.data(), data, elements * sizeof(In));
+    data += elements;
+    Writer call(Transit::argument);
+    call.write_plain(thunk_id<&run_plain_chunk<F, In, R>>().bits);
+    encode_callable(call, function);
+    call.write_plain(PlainChunk{block.offset(), elements, is_tracked(options.task) ? 1U : 0U});
+    run.submit(elements, call, std::move(block));
+  }
+  static void collect(Results& results, const Chunk& chunk) {
+    const std::byte* bytes = chunk.state->extra().blocks.front().data();
+    const R* from = reinterpret_cast<const R*>(bytes + results_offset<In>(chunk.elements));
+    results.insert(results.end(), from, from + chunk.elements);
+  }
+  static ChunkTime time(const TaskState& state) { return time_of(state); }
+};
+
+/// The general form: `write(writer, element)` writes the arguments of one element, which are of the
+/// types `A`.
+template <class F, class Iterator, class Write, class... A>
+struct EncodedForm {
   using R = CallResult<F, A...>;
-  constexpr bool is_void = std::is_void_v<R>;
-  std::conditional_t<is_void, std::tuple<>,
-                     typename Collected<std::conditional_t<is_void, int, R>>::type>
-      results;
-  if constexpr (!is_void) results.reserve(count);
-  ChunkRun run(pool, options, count, [&](const Chunk& chunk) {
-    if constexpr (!is_void) {
-      Reader in(chunk.state->bytes());
-      for (std::size_t i = 0; i < chunk.elements; ++i) results.push_back(in.read<R>());
-    }
-  });
-  const std::size_t size = chunk_size(count, options.chunksize, pool.size());
-  for (std::size_t first = 0; first < count; first += size) {
-    const std::size_t elements = std::min(size, count - first);
+  using Results = typename Collected<R>::type;
+  static constexpr std::size_t limit = chunk_limit<std::iter_value_t<Iterator>>;
+  F function;
+  Iterator element;
+  Write write;
+
+  void submit(auto& run, const MapOptions&, std::size_t elements) {
     Writer call(Transit::argument);
     call.write_plain(thunk_id<&run_chunk<F, A...>>().bits);
     encode_callable(call, function);
@@ -250,8 +329,80 @@ typename Collected<CallResult<F, A...>>::type map_elements(PoolCore& pool,
     for (std::size_t i = 0; i < elements; ++i, ++element) write(call, *element);
     run.submit(elements, call);
   }
-  run.finish();
-  if constexpr (!is_void) return results;
+  static void collect(auto& results, const Chunk& chunk) {
+    read_chunk<R>(*chunk.state, chunk.elements, results);
+  }
+  static void collect(const Chunk&) {}
+  static ChunkTime time(const TaskState& state) { return time_of(state); }
+};
+
+/// A range of indices: for `parallel_for`.
+template <class F, class... Args>
+struct IndexForm {
+  using Results = void;
+  static constexpr std::size_t limit = ~std::size_t{0};
+  F function;
+  std::tuple<const Args&...> args;
+  std::size_t first = 0;
+
+  static void run_indices(Reader& in, Writer& out) {
+    ChunkClock clock(out);
+    F call = decode_callable<F>(in);
+    invoke_from<std::size_t, std::size_t, const Args&...>(in, std::move(call));
+    clock.stop();
+  }
+  void submit(auto& run, const MapOptions&, std::size_t elements) {
+    Writer call(Transit::argument);
+    call.write_plain(thunk_id<&IndexForm::run_indices>().bits);
+    encode_callable(call, function);
+    std::apply(
+        [&](const Args&... bound) {
+          write_arguments<F>(call, std::size_t{first}, std::size_t{first + elements}, bound...);
+        },
+        args);
+    first += elements;
+    run.submit(elements, call);
+  }
+  static void collect(const Chunk&) {}
+  static ChunkTime time(const TaskState& state) { return time_of(state); }
+};
+/// @}
+
+template <class Form>
+void submit_form(auto& run, const MapOptions& options, Form& form) {
+  try {
+    while (const std::size_t elements = run.next()) form.submit(run, options, elements);
+  } catch (...) {
+    if constexpr (requires { Form::borrows; }) run.drain();
+    throw;
+  }
+}
+
+/// Runs a form to its end.
+template <class Form>
+typename Form::Results run_form(PoolCore& pool, const MapOptions& options, std::size_t count,
+                                Form form) {
+  if constexpr (std::is_void_v<typename Form::Results>) {
+    struct Collect {
+      void collect(const Chunk& chunk) { Form::collect(chunk); }
+      ChunkTime time(const TaskState& state) { return Form::time(state); }
+    };
+    ChunkRun run(pool, options, count, Form::limit, Collect{});
+    submit_form(run, options, form);
+    run.finish();
+  } else {
+    typename Form::Results results;
+    results.reserve(count);
+    struct Collect {
+      void collect(const Chunk& chunk) { Form::collect(*to, chunk); }
+      ChunkTime time(const TaskState& state) { return Form::time(state); }
+      typename Form::Results* to;
+    };
+    ChunkRun run(pool, options, count, Form::limit, Collect{&results});
+    submit_form(run, options, form);
+    run.finish();
+    return results;
+  }
 }
 
 template <class Range>
@@ -272,18 +423,19 @@ decltype(auto) with_elements(Range& range, Use use) {
   }
 }
 
-template <class F, class Range>
-auto map_range(PoolCore& pool, const MapOptions& options, const F& function, Range& range) {
+/// Calls `use(form, count)` with the form of `map(function, range)`.
+template <class F, class Range, class Use>
+auto with_map_form(const F& function, Range& range, Use use) {
   using In = ElementOf<Range>;
   if constexpr (require_call<F, const In&>()) {
     return with_elements(range, [&](auto begin, std::size_t count) {
       using R = CallResult<F, const In&>;
       if constexpr (BlockwiseMap<decltype(begin), F, In, R>) {
-        return map_plain<F, In, R>(pool, options, function, std::to_address(begin), count);
+        return use(PlainForm<F, In, R>{function, std::to_address(begin)}, count);
       } else {
-        return map_elements<F, const In&>(
-            pool, options, function, begin, count,
-            [](Writer& call, const In& in) { write_arguments<F>(call, in); });
+        const auto write = [](Writer& call, const In& in) { write_arguments<F>(call, in); };
+        using Form = EncodedForm<F, decltype(begin), decltype(write), const In&>;
+        return use(Form{function, begin, write}, count);
       }
     });
   }
@@ -293,22 +445,22 @@ template <class F, class Tuple>
 struct StarCall;
 template <class F, template <class...> class Tuple, class... Ts>
 struct StarCall<F, Tuple<Ts...>> {
-  static auto run(PoolCore& pool, const MapOptions& options, const F& function, auto begin,
-                  std::size_t count) {
-    return map_elements<F, const Ts&...>(
-        pool, options, function, begin, count, [](Writer& call, const Tuple<Ts...>& in) {
-          std::apply([&](const auto&... a) { write_arguments<F>(call, a...); }, in);
-        });
+  static auto form(const F& function, auto begin) {
+    const auto write = [](Writer& call, const Tuple<Ts...>& in) {
+      std::apply([&](const auto&... a) { write_arguments<F>(call, a...); }, in);
+    };
+    return EncodedForm<F, decltype(begin), decltype(write), const Ts&...>{function, begin, write};
   }
   static consteval bool allowed() { return require_call<F, const Ts&...>(); }
 };
 
-template <class F, class Range>
-auto starmap_range(PoolCore& pool, const MapOptions& options, const F& function, Range& range) {
+/// The same for `starmap`.
+template <class F, class Range, class Use>
+auto with_starmap_form(const F& function, Range& range, Use use) {
   using Call = StarCall<F, ElementOf<Range>>;
   if constexpr (Call::allowed()) {
     return with_elements(range, [&](auto begin, std::size_t count) {
-      return Call::run(pool, options, function, begin, count);
+      return use(Call::form(function, begin), count);
     });
   }
 }
@@ -316,15 +468,9 @@ auto starmap_range(PoolCore& pool, const MapOptions& options, const F& function,
 template <class F, class... Args>
 void run_parallel_for(PoolCore& pool, const MapOptions& options, std::size_t count,
                       const F& function, const Args&... args) {
-  ChunkRun run(pool, options, count, [](const Chunk&) {});
-  const std::size_t size = chunk_size(count, options.chunksize, pool.size());
-  for (std::size_t first = 0; first < count; first += size) {
-    const std::size_t elements = std::min(size, count - first);
-    Writer call(Transit::argument);
-    write_call(call, function, first, first + elements, args...);
-    run.submit(elements, call);
+  if constexpr (require_call<F, std::size_t, std::size_t, const Args&...>()) {
+    run_form(pool, options, count, IndexForm<F, Args...>{function, {args...}});
   }
-  run.finish();
 }
 
 }  // namespace detail

@@ -130,7 +130,7 @@ ROYONG_API void apply_options(const TaskOptions& options, TaskState& state);
 /// the engine.
 template <class R>
 StateRef<ResultState<R>> make_state(const TaskOptions* options) {
-  auto state = std::make_unique<ResultState<R>>();
+  auto state = std::make_unique<RemoteState<R>>();
   if (options != nullptr && needs_extra(*options)) apply_options(*options, *state);
   return StateRef<ResultState<R>>(state.release());
 }

@@ -164,6 +164,8 @@ class ROYONG_API TaskState : public Task {
   }
   /// The encoded value or exception.
   std::span<const std::byte> bytes() const;
+  /// The arena block that they begin, or 0 where they lie elsewhere.
+  std::uint64_t result_block() const noexcept { return storage_ == Storage::block ? block_ : 0; }
   /// Throws what the task ended with, which is not a value.
   [[noreturn]] void rethrow() const;
   /// The same as a pointer; nothing for a value.
@@ -279,11 +281,8 @@ class ResultState : public TaskState {
   }
 
  protected:
-  /// Makes the value of what the engine left.
-  virtual T produce() {
-    Reader reader(bytes());
-    return reader.read<T>();
-  }
+  /// Makes the value of what the engine left, once.
+  virtual T produce() = 0;
   /// The value is made here, before the task ends.
   template <class Make>
   void emplace(Make&& make) {
@@ -328,6 +327,18 @@ class ResultState<void> : public TaskState {
  public:
   ~ResultState() override = default;
 };
+
+/// The state of a task whose result comes as bytes.
+template <class T>
+class RemoteState final : public ResultState<T> {
+ protected:
+  T produce() override {
+    Reader reader(this->bytes());
+    return reader.template read<T>();
+  }
+};
+template <>
+class RemoteState<void> final : public ResultState<void> {};
 
 [[noreturn]] ROYONG_API void throw_taken();
 [[noreturn]] ROYONG_API void throw_no_state();
