@@ -1,64 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows L1 (a lock that nobody contends for), L2 (one that 2 and 4 processes fight for) and L4 (one process tells another "now").
+// Rows L1 (a lock that nobody contends for), L2 (one that 2 and 4 processes fight for) and L4 (one process tells another "now", or meets it at a
+// barrier).
 #include <sched.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
-#include <atomic>    // for std::atomic
-#include <chrono>    // for std::chrono::steady_clock
-#include <cstdint>   // for std::uint64_t
-#include <fstream>   // for std::ifstream
-#include <memory>    // for std::make_unique
-#include <new>       // for std::bad_alloc
-#include <optional>  // for std::optional
-#include <string>    // for std::to_string
-#include <vector>    // for std::vector
+#include <atomic>   // for std::atomic
+#include <chrono>   // for std::chrono::steady_clock
+#include <cstdint>  // for std::uint64_t
+#include <fstream>  // for std::ifstream
+#include <mutex>    // for std::scoped_lock
+#include <string>   // for std::to_string
 
+#include "contest.hpp"
+#include "peers/barriers.hpp"
 #include "peers/locks.hpp"
 #include "peers/signals.hpp"
 #include "support.hpp"
 
 #include "royong/init.hpp"
-#include "royong/process.hpp"
+#include "royong/shared.hpp"
 #include "royong/sync.hpp"
 
 namespace {
 
 using royong_bench::add_row;
+using royong_bench::alone;
+using royong_bench::AsHandle;
 using royong_bench::BareLock;
+using royong_bench::contended;
+using royong_bench::end;
+using royong_bench::InSharedMemory;
 using royong_bench::Kind;
+using royong_bench::start_processes;
 namespace mp = royong;
 using Clock = std::chrono::steady_clock;
-
-// What processes share lies in a mapping; a handle of royong's is copied by fork instead.
-template <class T>
-class InSharedMemory {
- public:
-  InSharedMemory() {
-    void* memory = ::mmap(nullptr, sizeof(T), PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
-    if (memory == MAP_FAILED) throw std::bad_alloc();
-    value_ = new (memory) T;
-  }
-  ~InSharedMemory() { ::munmap(static_cast<void*>(value_), sizeof(T)); }
-  InSharedMemory(const InSharedMemory&) = delete;
-  InSharedMemory& operator=(const InSharedMemory&) = delete;
-  T& operator*() const { return *value_; }
-  T* operator->() const { return value_; }
-
- private:
-  T* value_;
-};
-
-template <class T>
-class AsHandle {
- public:
-  T& operator*() { return value_; }
-  T* operator->() { return &value_; }
-
- private:
-  T value_;
-};
 
 template <class L>
 struct Locked {
@@ -77,99 +52,6 @@ struct FetchAdd {
   }
 };
 
-/// Children that run until this object is destroyed: all contenders are started alike, whoever made the lock.
-template <class F>
-std::vector<mp::Process> start_processes(int count, F body) {
-  std::vector<mp::Process> processes;
-  for (int i = 0; i < count; ++i) {
-    processes.push_back(mp::fork_context().process({.daemon = true}, [body, i] {
-      BareLock::identify();
-      body(static_cast<std::size_t>(i));
-    }));
-    processes.back().start();
-  }
-  return processes;
-}
-
-void end(std::vector<mp::Process>& processes) {
-  for (auto& process : processes) process.kill();
-  for (auto& process : processes) process.join();
-}
-
-// ---- L1 ----
-
-template <class Place>
-void alone(benchmark::State& state) {
-  Place place;
-  const InSharedMemory<std::uint64_t> counter;
-  *counter = 0;
-  for (auto _ : state) place->increment(*counter);
-  if (*counter != static_cast<std::uint64_t>(state.iterations())) {
-    state.SkipWithError("the counter is wrong");
-  }
-}
-
-// ---- L2 ----
-
-constexpr std::size_t kMostProcesses = 4;
-constexpr useconds_t kWindow = 200'000;
-
-struct Contest {
-  alignas(128) std::atomic<std::uint32_t> round{0};  // odd: increment
-  alignas(128) std::uint64_t counter = 0;
-  struct alignas(128) Count {
-    std::uint64_t turns = 0;
-    std::atomic<std::uint32_t> round{0};  // of which `turns` is the result
-  };
-  Count counts[kMostProcesses];
-};
-
-template <class Place>
-void contended(benchmark::State& state, int count) {
-  Place place;
-  const InSharedMemory<Contest> contest;
-  auto processes = start_processes(count, [&](std::size_t i) {
-    auto& mine = contest->counts[i];
-    for (;;) {
-      const auto round = contest->round.load();
-      if (round % 2 == 0) {
-        ::usleep(50);
-        continue;
-      }
-      std::uint64_t turns = 0;
-      for (; contest->round.load(std::memory_order_relaxed) == round; ++turns) {
-        place->increment(contest->counter);
-      }
-      mine.turns = turns;
-      mine.round = round;
-    }
-  });
-  std::uint64_t all = 0;
-  double least_share = 1;
-  for (auto _ : state) {
-    contest->counter = 0;
-    const auto start = Clock::now();
-    const auto round = contest->round.fetch_add(1) + 1;
-    ::usleep(kWindow);
-    contest->round.fetch_add(1);
-    state.SetIterationTime(std::chrono::duration<double>(Clock::now() - start).count());
-    std::uint64_t sum = 0;
-    std::uint64_t least = UINT64_MAX;
-    for (std::size_t i = 0; i < processes.size(); ++i) {
-      while (contest->counts[i].round.load() != round) ::usleep(50);
-      sum += contest->counts[i].turns;
-      least = std::min(least, contest->counts[i].turns);
-    }
-    if (sum != contest->counter) state.SkipWithError("the counter is wrong");
-    all += sum;
-    least_share =
-        std::min(least_share, static_cast<double>(least) * count / static_cast<double>(sum));
-  }
-  end(processes);
-  state.SetItemsProcessed(static_cast<std::int64_t>(all));
-  state.counters["least_share"] = least_share;
-}
-
 // ---- L4 ----
 
 struct EventSignal {
@@ -178,6 +60,22 @@ struct EventSignal {
   void wait() const {
     event.wait();
     event.clear();
+  }
+};
+
+/// A flag under a condition's lock.
+struct RoyongConditionSignal {
+  mp::Condition condition;
+  mp::RawValue<bool> is_set;
+  void set() const {
+    const std::scoped_lock guard(condition);
+    *is_set = true;
+    condition.notify();
+  }
+  void wait() const {
+    const std::scoped_lock guard(condition);
+    condition.wait_for([&] { return *is_set; });
+    *is_set = false;
   }
 };
 
@@ -280,6 +178,50 @@ void wake_ups(benchmark::State& state) {
   end(processes);
 }
 
+/// What the two parties of a barrier have passed, to check each other.
+struct Passed {
+  alignas(128) std::atomic<std::uint64_t> here{0};
+  alignas(128) std::atomic<std::uint64_t> there{0};
+};
+
+/// Two processes pass a barrier again and again: neither ever finds the other more than one arrival away.
+template <class Place>
+void passes(benchmark::State& state) {
+  Place place;
+  const InSharedMemory<Passed> passed;
+  auto processes = start_processes(1, [&](std::size_t) {
+    for (std::uint64_t n = 1;; ++n) {
+      passed->there.store(n, std::memory_order_relaxed);
+      place->wait();
+    }
+  });
+  std::uint64_t n = 0;
+  bool in_step = true;
+  const auto pass = [&] {
+    passed->here.store(++n, std::memory_order_relaxed);
+    place->wait();
+    const auto there = passed->there.load(std::memory_order_relaxed);
+    in_step = in_step && (there == n || there == n + 1);
+  };
+  royong_bench::Latencies latencies;
+  for (int i = 0; i < 10'000; ++i) latencies.time(pass);
+  for (auto _ : state) pass();
+  if (!in_step) state.SkipWithError("a party has passed without the other");
+  latencies.report(state);
+  end(processes);
+}
+
+template <class Place>
+void passes_on_one_core(benchmark::State& state) {
+  const Pinned pinned;
+  passes<Place>(state);
+}
+
+struct RoyongBarrier {
+  mp::Barrier barrier{2};
+  void wait() const { barrier.wait(); }
+};
+
 // ---- The table ----
 
 template <class L>
@@ -295,24 +237,39 @@ void add_lock(Kind kind, const std::string& name) {
 }
 
 template <class S>
-using SignalPlace = std::conditional_t<std::is_same_v<S, EventSignal>, AsHandle<PingPong<S>>,
-                                       InSharedMemory<PingPong<S>>>;
+inline constexpr bool is_handle =
+    std::is_same_v<S, EventSignal> || std::is_same_v<S, RoyongConditionSignal>;
 
 template <class S>
-void add_signal_awake(Kind kind, const std::string& name) {
-  add_row("L4_awake", kind, name, round_trips<SignalPlace<S>>)->UseRealTime();
+using SignalPlace =
+    std::conditional_t<is_handle<S>, AsHandle<PingPong<S>>, InSharedMemory<PingPong<S>>>;
+
+/// @param row "L4", or "L4_condition"
+template <class S>
+void add_signal_awake(Kind kind, const std::string& name, const std::string& row = "L4") {
+  add_row(row + "_awake", kind, name, round_trips<SignalPlace<S>>)->UseRealTime();
 }
 
 template <class S>
-void add_signal_asleep(Kind kind, const std::string& name) {
-  add_row("L4_one_core", kind, name, round_trips_on_one_core<SignalPlace<S>>)->UseRealTime();
-  add_row("L4_asleep", kind, name, wake_ups<SignalPlace<S>>)->MinTime(0.02)->UseManualTime();
+void add_signal_asleep(Kind kind, const std::string& name, const std::string& row = "L4") {
+  add_row(row + "_one_core", kind, name, round_trips_on_one_core<SignalPlace<S>>)->UseRealTime();
+  add_row(row + "_asleep", kind, name, wake_ups<SignalPlace<S>>)->MinTime(0.02)->UseManualTime();
 }
 
 template <class S>
-void add_signal(Kind kind, const std::string& name) {
-  add_signal_awake<S>(kind, name);
-  add_signal_asleep<S>(kind, name);
+void add_signal(Kind kind, const std::string& name, const std::string& row = "L4") {
+  add_signal_awake<S>(kind, name, row);
+  add_signal_asleep<S>(kind, name, row);
+}
+
+template <class Place>
+void add_barrier_awake(Kind kind, const std::string& name) {
+  add_row("L4_barrier_awake", kind, name, passes<Place>)->UseRealTime();
+}
+
+template <class Place>
+void add_barrier_asleep(Kind kind, const std::string& name) {
+  add_row("L4_barrier_one_core", kind, name, passes_on_one_core<Place>)->UseRealTime();
 }
 
 void add_rows() {
@@ -336,6 +293,22 @@ void add_rows() {
   add_signal<BoostSignal>(peer, "Boost_interprocess_condition");
 #endif
   add_signal<EventSignal>(royong, "Event");
+
+  const std::string condition = "L4_condition";
+  add_signal_awake<SpinSignal>(limit, "spinning_word", condition);
+  add_signal_asleep<FutexSignal>(limit, "futex", condition);
+  add_signal<ConditionSignal>(peer, "pthread_cond", condition);
+#ifdef HAVE_BOOST_INTERPROCESS
+  add_signal<BoostSignal>(peer, "Boost_interprocess_condition", condition);
+#endif
+  add_signal<RoyongConditionSignal>(royong, "Condition", condition);
+
+  add_barrier_awake<InSharedMemory<SpinBarrier>>(limit, "spinning_word");
+  add_barrier_asleep<InSharedMemory<FutexBarrier>>(limit, "futex");
+  add_barrier_awake<InSharedMemory<PthreadBarrier>>(peer, "pthread_barrier");
+  add_barrier_asleep<InSharedMemory<PthreadBarrier>>(peer, "pthread_barrier");
+  add_barrier_awake<AsHandle<RoyongBarrier>>(royong, "Barrier");
+  add_barrier_asleep<AsHandle<RoyongBarrier>>(royong, "Barrier");
 }
 
 }  // namespace
