@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include <concepts>  // for std::predicate
+#include <concepts>  // for std::derived_from, std::predicate
 #include <utility>   // for std::move
 
 #include "royong/detail/config.hpp"
@@ -43,6 +43,14 @@ class ROYONG_API Condition : public detail::Lockable<Condition> {
   explicit Condition(const RLock& lock);
   /// With this lock. @throws ArenaFull no memory is left @throws UsageError before `init`
   explicit Condition(const Lock& lock);
+  /// Refused by the compiler: `wait` and `notify` must know whether the caller owns the lock, and nothing else could tell.
+  template <class L>
+    requires(!std::derived_from<L, Lock> && !std::derived_from<L, RLock> &&
+             !std::derived_from<L, Condition> && !std::same_as<L, detail::ObjectRef>)
+  explicit Condition(const L&) {
+    static_assert(std::derived_from<L, Lock>,
+                  "royong: a Condition waits with a Lock or an RLock of royong's");
+  }
 
   /** @brief Gives up the lock, waits to be notified, takes the lock back.
    *  @param timeout how long to wait to be notified; taking the lock back may last longer
