@@ -240,7 +240,7 @@ TEST(Sizes, that_cannot_be_are_refused_and_nothing_is_lost) {
   const auto used = memory::arena_usage().used;
   const auto objects = memory::live_objects();
   EXPECT_THROW_MESSAGE(RawArray<int>(-1), UsageError, "cannot be negative: -1");
-  EXPECT_THROW(Array<Page>(std::numeric_limits<std::int64_t>::min()), UsageError);
+  EXPECT_THROW((void)Array<Page>(std::numeric_limits<std::int64_t>::min()), UsageError);
   for (const std::int64_t n : {std::int64_t{1} << 40, std::int64_t{1} << 52, std::int64_t{1} << 61,
                                std::numeric_limits<std::int64_t>::max()}) {
     EXPECT_THROW((void)RawArray<long>(n), ArenaFull) << n;
