@@ -121,7 +121,8 @@ class RawArray {
   static detail::ObjectRef collect(R& range) {
     if constexpr (std::ranges::forward_range<R>) {
       auto object = detail::Cells<T>::create(
-          kind_, type_hash_, static_cast<std::int64_t>(std::ranges::distance(range)));
+          kind_, type_hash_, static_cast<std::int64_t>(std::ranges::distance(range)),
+          detail::CellsHold::anything);
       std::ranges::copy(range, detail::Cells<T>(object).data());
       return object;
     } else {
@@ -358,7 +359,8 @@ class Array {
   static detail::ObjectRef collect(R& range) {
     if constexpr (std::ranges::forward_range<R>) {
       auto object = detail::Cells<T>::create(
-          kind_, type_hash_, static_cast<std::int64_t>(std::ranges::distance(range)));
+          kind_, type_hash_, static_cast<std::int64_t>(std::ranges::distance(range)),
+          detail::CellsHold::anything);
       std::ranges::copy(range, detail::Cells<T>(object).data());
       return object;
     } else {

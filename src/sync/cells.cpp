@@ -86,7 +86,7 @@ const bool has_wide_words = [] {
 #endif
 
 ObjectRef create_cells(ObjectKind kind, std::uint64_t type_hash, std::int64_t count,
-                       CellShape shape) {
+                       CellShape shape, CellsHold hold) {
   if (count < 0) {
     throw UsageError("the length of a shared array cannot be negative: " + std::to_string(count));
   }
@@ -102,7 +102,7 @@ ObjectRef create_cells(ObjectKind kind, std::uint64_t type_hash, std::int64_t co
   const std::uint64_t bytes = (wanted + (shape.spare ? 1 : 0)) * shape.size;
   if (bytes > sizeof state.data || shape.alignment > alignof(CellsState)) {
     const auto block = memory::allocate(bytes + slack(shape));
-    fill_with_zeros(block);
+    if (hold == CellsHold::zeros) fill_with_zeros(block);
     // Ours until the record names it: a death before leaves it to the sweep of this process.
     object.record().block = block;
     memory::set_owner(block, memory::owner_of_object(object.record()));

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>  // for std::ranges::count
 #include <array>      // for std::array
 #include <chrono>     // for std::chrono_literals
 #include <cstdint>    // for std::int64_t, std::uint8_t
@@ -13,6 +14,7 @@
 #include <memory>     // for std::make_unique
 #include <mutex>      // for std::scoped_lock
 #include <numeric>    // for std::accumulate
+#include <ranges>     // for std::views::iota
 #include <stdexcept>  // for std::out_of_range
 #include <string>     // for std::string
 #include <thread>     // for std::this_thread::sleep_for
@@ -362,6 +364,23 @@ TEST(Array, elements_too_large_for_one_instruction_are_never_torn_by_a_kill) {
       const Block now = a.load(i);
       for (const auto& point : now) ASSERT_EQ(point, now.front());
     }
+  }
+}
+
+TEST(RawArray, in_memory_that_was_used_before_holds_zeros_or_its_range_and_nothing_else) {
+  for (const std::int64_t n : {20, 1'000, 300'000}) {
+    const std::vector<std::uint8_t> used(static_cast<std::size_t>(n), 0xff);
+    {
+      const RawArray<std::uint8_t> before(used);
+    }
+    {
+      const RawArray<std::uint8_t> zeros(n);
+      EXPECT_EQ(std::ranges::count(zeros, 0), n);
+      std::ranges::fill(zeros, 0xff);
+    }
+    const RawArray<std::uint8_t> ones(std::views::iota(std::int64_t{0}, n) |
+                                      std::views::transform([](auto) { return 1; }));
+    EXPECT_EQ(std::ranges::count(ones, 1), n);
   }
 }
 

@@ -48,14 +48,17 @@ struct CellShape {
   bool spare;             ///< one more element behind the last
 };
 
-/** @brief Creates `count` zero-filled elements.
+/// What elements hold when their maker gets them. `anything`: it writes all of them before it hands the object on.
+enum class CellsHold { zeros, anything };
+
+/** @brief Creates `count` elements.
  *
  *  Memory that the system has not given yet is not asked for: a large array costs what is touched of it.
  *  @throws ArenaFull  they do not fit the quota
  *  @throws UsageError `count` is negative; before `init`
  */
 ROYONG_API ObjectRef create_cells(ObjectKind kind, std::uint64_t type_hash, std::int64_t count,
-                                  CellShape shape);
+                                  CellShape shape, CellsHold hold);
 ROYONG_API CellsView view_cells(const ObjectRef& object, CellShape shape) noexcept;
 /// @throws std::out_of_range always
 [[noreturn]] ROYONG_API void throw_out_of_range(std::size_t index, std::size_t size);
@@ -112,8 +115,9 @@ class Cells {
   explicit Cells(const ObjectRef& object)
       : view_(view_cells(object, shape_)), lock_(object, view_.lock) {}
 
-  static ObjectRef create(ObjectKind kind, std::uint64_t hash, std::int64_t count) {
-    return create_cells(kind, hash, count, shape_);
+  static ObjectRef create(ObjectKind kind, std::uint64_t hash, std::int64_t count,
+                          CellsHold hold = CellsHold::zeros) {
+    return create_cells(kind, hash, count, shape_, hold);
   }
 
   std::size_t size() const noexcept { return view_.count; }
