@@ -221,7 +221,8 @@ void shared_blocks_by_royong(benchmark::State& state) {
 
 std::uint64_t successor(std::uint64_t i) { return i + 1; }
 
-constexpr int kTrips = 2000;
+// Long enough for the scheduler to spread the processes over the processors.
+constexpr int kTrips = 100'000;
 constexpr int kSleepyTrips = 60;
 constexpr std::chrono::milliseconds kNap{3};  // long enough for the worker to sleep
 
