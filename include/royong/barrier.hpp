@@ -105,7 +105,6 @@ class ROYONG_API Barrier {
 
  private:
   friend struct detail::HandleAccess;
-  // NOLINTNEXTLINE(readability-identifier-naming): what HandleAccess asks for.
   static constexpr auto kind_ = detail::ObjectKind::barrier;
 
   explicit Barrier(detail::ObjectRef object);

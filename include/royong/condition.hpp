@@ -94,7 +94,6 @@ class ROYONG_API Condition : public detail::Lockable<Condition> {
  private:
   friend struct detail::HandleAccess;
   friend class detail::Lockable<Condition>;
-  // NOLINTNEXTLINE(readability-identifier-naming): what HandleAccess asks for.
   static constexpr auto kind_ = detail::ObjectKind::condition;
 
   explicit Condition(detail::ObjectRef object);

@@ -43,7 +43,6 @@ class ROYONG_API Event {
 
  private:
   friend struct detail::HandleAccess;
-  // NOLINTNEXTLINE(readability-identifier-naming): what HandleAccess asks for.
   static constexpr auto kind_ = detail::ObjectKind::event;
   explicit Event(detail::ObjectRef object) : object_(std::move(object)) {}
 

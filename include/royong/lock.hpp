@@ -59,7 +59,6 @@ class ROYONG_API Lock : public detail::Lockable<Lock> {
   friend struct detail::HandleAccess;
   friend class Condition;
   friend class detail::Lockable<Lock>;
-  // NOLINTNEXTLINE(readability-identifier-naming): what HandleAccess asks for.
   static constexpr auto kind_ = detail::ObjectKind::lock;
 
   explicit Lock(detail::ObjectRef object)
@@ -106,7 +105,6 @@ class ROYONG_API RLock : public detail::Lockable<RLock> {
   friend class detail::Cells;
   friend class Condition;
   friend class detail::Lockable<RLock>;
-  // NOLINTNEXTLINE(readability-identifier-naming): what HandleAccess asks for.
   static constexpr auto kind_ = detail::ObjectKind::rlock;
 
   explicit RLock(detail::ObjectRef object)

@@ -65,7 +65,6 @@ class ROYONG_API Semaphore : public detail::Lockable<Semaphore> {
  private:
   friend struct detail::HandleAccess;
   friend class detail::Lockable<Semaphore>;
-  // NOLINTNEXTLINE(readability-identifier-naming): what HandleAccess asks for.
   static constexpr auto kind_ = detail::ObjectKind::semaphore;
 
   explicit Semaphore(detail::ObjectRef object);
@@ -115,7 +114,6 @@ class ROYONG_API BoundedSemaphore : public detail::Lockable<BoundedSemaphore> {
  private:
   friend struct detail::HandleAccess;
   friend class detail::Lockable<BoundedSemaphore>;
-  // NOLINTNEXTLINE(readability-identifier-naming): what HandleAccess asks for.
   static constexpr auto kind_ = detail::ObjectKind::bounded_semaphore;
 
   explicit BoundedSemaphore(detail::ObjectRef object);

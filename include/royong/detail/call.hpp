@@ -54,7 +54,7 @@ struct Invocation<Function, std::index_sequence<I...>, A...> {
   template <class... Extra>
   static decltype(auto) call(Function&& function, Values& values, Extra&&... extra) {
     return std::forward<Function>(function)(
-        pass<ParameterAt<F, I>>(std::get<I>(std::move(values)))..., std::forward<Extra>(extra)...);
+        pass<ParameterAt<F, I>>(std::move(std::get<I>(values)))..., std::forward<Extra>(extra)...);
   }
 };
 
@@ -149,7 +149,7 @@ void write_arguments(Writer& out, A&&... arguments) {
 template <class... A, class Function, class... Extra>
 auto invoke_from(Reader& in, Function&& function, Extra&&... extra) {
   using Values = StoredArgs<std::remove_cvref_t<Function>, A...>;
-  Values values = decode<Values>(in);
+  auto values = decode<Values>(in);
   return InvocationOf<Function, A...>::call(std::forward<Function>(function), values,
                                             std::forward<Extra>(extra)...);
 }

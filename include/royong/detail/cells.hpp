@@ -67,7 +67,7 @@ ROYONG_API CellsView view_cells(const ObjectRef& object, CellShape shape) noexce
  *
  *  Not as `T`: the bytes between the members of a `T` may differ in two copies of one value, so that a comparison of those might fail for ever.
  */
-template <std::size_t size>
+template <std::size_t Size>
 struct WordOf {};
 template <>
 struct WordOf<1> {
