@@ -228,7 +228,7 @@ TEST_P(CoroutinePoolOf, misuse_is_refused) {
 }
 
 TEST_P(CoroutinePoolOf, kills_from_outside_leave_each_task_one_end) {
-  auto pool = make(2, {.childconcurrency = 8});
+  auto pool = make(2, {.childconcurrency = 8, .restarts = {.count = 1'000}});
   int fine = 0, died = 0;
   constexpr int tasks = 600;
   for (int i = 0; i < tasks; ++i) {
@@ -254,6 +254,35 @@ TEST_P(CoroutinePoolOf, kills_from_outside_leave_each_task_one_end) {
   const auto kills = storm.stop();
   EXPECT_EQ(fine + died, tasks);
   EXPECT_LE(died, static_cast<int>(kills) * 8);
+}
+
+TEST(CoroutinePool, is_broken_when_its_workers_die_before_they_are_ready) {
+  net::io_context io;
+  mp::asio::CoroutinePool pool(io, 1,
+                               {.start_method = mp::StartMethod::spawn, .restarts = {.count = 2}});
+  KillStorm storm(
+      []() -> pid_t {
+        const auto children = mp::active_children();
+        return children.empty() ? 0 : children.front().pid();
+      },
+      {.longest = 50us});
+  // Until three in a row have died in time.
+  bool broken = false;
+  while (!broken) {
+    pool.async_submit(
+        [&](const std::exception_ptr& error, int) {
+          try {
+            std::rethrow_exception(error);
+          } catch (const mp::WorkerDied&) {
+          } catch (const mp::BrokenProcessPool&) {
+            broken = true;
+          }
+        },
+        wait_in_loop);
+    io.restart();
+    io.run();
+  }
+  EXPECT_GE(storm.stop(), 3U);
 }
 
 ROYONG_EVERY_START_METHOD(CoroutinePoolOf);

@@ -68,8 +68,8 @@ struct SubmitCoroutine {
         pending->deliver([ending = std::move(ending)]() -> R { return ending.result<R>(); });
       });
     } catch (...) {
-      pending->deliver(
-          [error = std::current_exception()]() -> R { std::rethrow_exception(error); });
+      pending->deliver([error = std::current_exception()]() -> R { std::rethrow_exception(error); },
+                       true);
     }
   }
 };
@@ -108,6 +108,7 @@ class CoroutinePool {
   /** @brief Starts the workers.
    *  @param executor  where the pool's own work is done, and handlers without an executor of their own run
    *  @param processes how many; 0: cpu_count()
+   *  @param options   see CoroutinePoolOptions
    *  @throws UsageError        a negative number; childconcurrency less than 1; no `init`
    *  @throws std::system_error a worker could not be started
    */
@@ -129,7 +130,8 @@ class CoroutinePool {
   }
 
   /** @brief Runs the coroutine `f(args...)` in a worker and completes when it has ended.
-   *  @param token  any completion token
+   *  @param token   any completion token
+   *  @param f, args what runs there: `f` returns `awaitable<R>`
    *
    *  **Completion signature.** `void(std::exception_ptr, R)`, or `void(std::exception_ptr)` for `awaitable<void>`.
    *

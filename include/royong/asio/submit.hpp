@@ -51,7 +51,7 @@ template <class T>
 void stop_task(const Future<T>& future, boost::asio::cancellation_type type) {
   using enum boost::asio::cancellation_type;
   if (future.cancel() || (type & (terminal | partial)) == none) return;
-  if constexpr (requires { future.abort(); }) static_cast<void>(future.abort());
+  static_cast<void>(future.abort());
 }
 
 /// Lets the handler be called when the task has ended.
@@ -102,8 +102,8 @@ struct SubmitTask {
           call);
     } catch (...) {
       // Nothing was submitted: the handler learns why, as it learns of every other failure.
-      pending->deliver(
-          [error = std::current_exception()]() -> R { std::rethrow_exception(error); });
+      pending->deliver([error = std::current_exception()]() -> R { std::rethrow_exception(error); },
+                       true);
       return;
     }
     complete_by(std::move(future), pending, true);
@@ -130,15 +130,16 @@ decltype(auto) submit_async(E& executor, Token&& token, Options options, F&& f, 
  *  @param executor a Pool, ProcessPoolExecutor or whatever else has `submit` or `apply_async`; it must live until the operation
  *                  has begun (with a lazy token: until it is awaited), not longer
  *  @param token    any completion token: a callback, `use_future`, `use_awaitable`, `deferred`, `as_tuple(...)` ...
- *  @param options  of the task, may be left out
  *  @param f, args  as of `Pool::apply_async`; they are stored until the operation begins
+ *
+ *  `TaskOptions` may stand before f: `async_submit(pool, token, {.timeout = 5s}, f, args...)`.
  *
  *  **Completion signature.** `void(std::exception_ptr, R)`, or `void(std::exception_ptr)` when f returns nothing. R is
  *  default-constructible: beside an error comes an empty one.
  *
  *  **Where the handler runs.** On its associated executor, whose context has outstanding work meanwhile: `io_context::run` does
  *  not return while a task is under way. There the result is decoded, too. A handler without an executor of its own (a plain
- *  lambda, `use_future`) runs on the thread of the pool that runs the callbacks: `boost::asio::bind_executor` gives it one. When
+ *  lambda, `use_future`) runs on the thread of the pool that runs the callbacks, and after an error of the submission on one of Asio's own: `boost::asio::bind_executor` gives it one. When
  *  the context ends first, the handler is destroyed without being called, and the task runs on.
  *
  *  **Cancellation.** By the handler's cancellation slot: `total` takes the task away if no worker has begun it; `terminal` and
@@ -188,6 +189,7 @@ decltype(auto) async_submit(E& executor, Token&& token, TaskOptions&& options, F
 
 /** @brief Completes when the task of a future has ended. As `async_submit`, for a task that has been submitted already.
  *  @param future an lvalue: the handler gets a copy of the result where it can be copied; an rvalue: the result itself
+ *  @param token  any completion token
  */
 template <class T, class Token>
 decltype(auto) async_get(const Future<T>& future, Token&& token) {

@@ -324,22 +324,25 @@ class CoroutineCrew : public std::enable_shared_from_this<CoroutineCrew> {
     deliver(endings);
   }
 
+  /// A worker that cannot be started counts as one that dies before it is ready.
   void replace(Worker& worker, bool early, pid_t pid, Endings& endings) {
-    try {
+    std::string why = "the workers of the pool die before they are ready: worker " +
+                      std::to_string(pid) + " was the last one";
+    for (;; early = true) {
       const auto now = Clock::now();
       std::erase_if(early_deaths_, [&](auto at) { return at < now - options_.restarts.period; });
       if (early) early_deaths_.push_back(now);
-      if (early_deaths_.size() > static_cast<std::size_t>(options_.restarts.count)) {
-        throw BrokenProcessPool("the workers of the pool die before they are ready: worker " +
-                                std::to_string(pid) + " was the last one");
+      if (early_deaths_.size() > static_cast<std::size_t>(options_.restarts.count)) break;
+      try {
+        return start(worker);
+      } catch (const std::exception& error) {
+        why = std::string("the pool cannot start workers: ") + error.what();
       }
-      start(worker);
-    } catch (...) {
-      mode_ = Mode::broken;
-      broken_cause_ = std::current_exception();
-      worker = Worker{};
-      end_all(broken_cause_, endings);
     }
+    mode_ = Mode::broken;
+    broken_cause_ = std::make_exception_ptr(BrokenProcessPool(why));
+    worker = Worker{};
+    end_all(broken_cause_, endings);
   }
 
   /// After ends and deaths: gives out what waits, and notes that nothing is left to do.

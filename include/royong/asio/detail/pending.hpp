@@ -159,13 +159,16 @@ class PendingHandler final : public Tenant {
   /// Valid until `deliver`.
   const Handler& handler() const noexcept { return held_->handler; }
 
-  /// Lets the handler be called on its executor with what `outcome` returns or throws there.
+  /** @brief Lets the handler be called on its executor with what `outcome` returns or throws there.
+   *  @param beginning whether the operation is being begun by this very call: no handler runs inside of that
+   */
   template <class Outcome>
-  void deliver(Outcome outcome) {
+  void deliver(Outcome outcome, bool beginning = false) {
     if (!tenants_) {
       // No context that could end: the system's, or none that the executor tells.
       const Executor executor = held_->executor;
-      net::dispatch(executor, completion(std::move(held_), std::move(outcome)));
+      auto call = completion(std::move(held_), std::move(outcome));
+      beginning ? net::post(executor, std::move(call)) : net::dispatch(executor, std::move(call));
       return;
     }
     std::lock_guard lock(tenants_->mutex);
