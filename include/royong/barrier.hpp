@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <chrono>       // for std::chrono::duration
 #include <concepts>     // for std::convertible_to
 #include <cstddef>      // for std::byte
 #include <optional>     // for std::nullopt_t
@@ -82,6 +83,10 @@ class ROYONG_API Barrier {
    *  @throws ArenaFull
    */
   explicit Barrier(int parties, const BarrierAction& action = {}, Timeout timeout = forever);
+  /// Likewise, without an action: `Barrier(3, 5s)`.
+  template <class Rep, class Period>
+  Barrier(int parties, std::chrono::duration<Rep, Period> timeout)
+      : Barrier(parties, BarrierAction(), timeout) {}
 
   /** @brief Arrives, and waits for the others, for the time that was given to the constructor.
    *  @return which of the parties this is: 0 for the first to arrive, parties() - 1 for the last

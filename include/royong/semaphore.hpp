@@ -46,11 +46,13 @@ struct SemaphoreOptions {
  */
 class ROYONG_API Semaphore : public detail::Lockable<Semaphore> {
  public:
+  /// A semaphore with one permit. @throws ArenaFull no memory is left @throws UsageError before `init`
+  Semaphore() : Semaphore(1) {}
   /** @brief A semaphore with so many permits.
    *  @throws UsageError `value` is negative; before `init`
    *  @throws ArenaFull
    */
-  explicit Semaphore(int value = 1, SemaphoreOptions options = {});
+  explicit Semaphore(int value, SemaphoreOptions options = {});
 
   /** @brief Adds permits, and wakes as many waiters.
    *  @param n how many; 0 does nothing
@@ -95,11 +97,13 @@ class ROYONG_API Semaphore : public detail::Lockable<Semaphore> {
  */
 class ROYONG_API BoundedSemaphore : public detail::Lockable<BoundedSemaphore> {
  public:
+  /// A semaphore with one permit. @throws ArenaFull no memory is left @throws UsageError before `init`
+  BoundedSemaphore() : BoundedSemaphore(1) {}
   /** @brief A semaphore with so many permits, now and at the most.
    *  @throws UsageError `value` is negative; before `init`
    *  @throws ArenaFull
    */
-  explicit BoundedSemaphore(int value = 1);
+  explicit BoundedSemaphore(int value);
 
   /** @brief Gives permits back, and wakes as many waiters.
    *  @param n how many; 0 does nothing

@@ -121,7 +121,7 @@ class ROYONG_API ShareableItemRef {
  *
  *  A handle, which travels by name.
  *
- *  **Errors.** An index beyond the list is `std::out_of_range`. After `close` every access is `UsageError`.
+ *  **Errors.** An index beyond the list is `std::out_of_range`. After `close` every access to an item is `UsageError`.
  *
  *  **Threads and processes.** Every member may be called by any thread of any process, of any program, at any time. Reading an item takes no lock and never
  *  sees half of a write. Writers of one item take turns by a lock on the segment's file, which the kernel releases when its holder dies.

@@ -44,9 +44,10 @@ class RawValue {
   static_assert(detail::require_flat<T>());
 
  public:
+  /// `T{}`. @throws ArenaFull no memory is left @throws UsageError before `init`
+  RawValue() : RawValue(T{}) {}
   /// @throws ArenaFull no memory is left @throws UsageError before `init`
-  explicit RawValue(const T& init = T{})
-      : RawValue(detail::Cells<T>::create(kind_, type_hash_, 1)) {
+  explicit RawValue(const T& init) : RawValue(detail::Cells<T>::create(kind_, type_hash_, 1)) {
     get() = init;
   }
   RawValue(const RawValue&) = default;
@@ -185,8 +186,10 @@ class Value {
   static_assert(detail::require_flat<T>());
 
  public:
+  /// `T{}`. @throws ArenaFull no memory is left @throws UsageError before `init`
+  Value() : Value(T{}) {}
   /// @throws ArenaFull no memory is left @throws UsageError before `init`
-  explicit Value(const T& init = T{}) : Value(detail::Cells<T>::create(kind_, type_hash_, 1)) {
+  explicit Value(const T& init) : Value(detail::Cells<T>::create(kind_, type_hash_, 1)) {
     *cells_.data() = init;
   }
   Value(const Value&) = default;
@@ -281,13 +284,26 @@ class ArrayElement {
   T& cell_;
 };
 
-/// Exclusive access to an Array: a contiguous range, usable as `std::span<T>`, that releases the array's lock at its end.
+/** @brief Exclusive access to an Array: a contiguous range, usable as `std::span<T>`, that releases the array's lock at its end.
+ *
+ *      smooth(samples.lock());          // void smooth(std::span<float>): the lock is held during the call
+ *      const auto guard = samples.lock();
+ *      std::ranges::sort(guard);        // and here until the guard's end
+ *
+ *  A span that is kept does not keep the lock: `std::span<float> s = samples.lock();` is the elements without it, from the next line on.
+ *
+ *  **If the peer dies.** If the owner of a guard dies, the next one gets the lock and sees `get_lock().abandoned()`.
+ */
 template <class T>
 class ArrayGuard {
  public:
   ArrayGuard(const ArrayGuard&) = delete;
   ArrayGuard& operator=(const ArrayGuard&) = delete;
   ~ArrayGuard() { lock_.unlock(); }
+
+  /// All elements. Needed for guards that have no name: a range that ends with its expression is no span by itself.
+  // NOLINTNEXTLINE(google-explicit-constructor): it stands for the elements.
+  operator std::span<T>() const noexcept { return elements_; }
 
   std::size_t size() const noexcept { return elements_.size(); }
   T* data() const noexcept { return elements_.data(); }

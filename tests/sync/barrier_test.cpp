@@ -137,6 +137,13 @@ TEST(Barrier, has_a_time_of_its_own_that_a_wait_may_replace) {
   EXPECT_EQ(other.wait(), 0);
 }
 
+TEST(Barrier, takes_its_time_without_an_action) {
+  const Barrier barrier(2, 1ms);
+  EXPECT_THROW(barrier.wait(), BrokenBarrierError);
+  const Barrier patient(1, 5s);
+  EXPECT_EQ(patient.wait(), 0);
+}
+
 TEST(Barrier, abort_breaks_it_until_reset) {
   const Barrier barrier(3);
   Parties parties(barrier);

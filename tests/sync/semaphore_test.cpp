@@ -201,6 +201,17 @@ TYPED_TEST(EverySemaphore, may_be_released_by_a_process_that_did_not_acquire) {
   EXPECT_EQ(semaphore.get_value(), 1);
 }
 
+TEST(Semaphore, may_be_left_out_of_an_aggregate) {
+  struct Desk {
+    int number;
+    Semaphore seats;
+    BoundedSemaphore keys;
+  };
+  const Desk desk{1, {}, {}};
+  EXPECT_EQ(desk.seats.get_value(), 1);
+  EXPECT_EQ(desk.keys.get_value(), 1);
+}
+
 TEST(Semaphore, has_no_upper_bound_but_that_of_its_numbers) {
   const Semaphore semaphore;
   semaphore.release(4);

@@ -15,6 +15,7 @@
 #include <mutex>      // for std::scoped_lock
 #include <numeric>    // for std::accumulate
 #include <ranges>     // for std::views::iota
+#include <span>       // for std::span
 #include <stdexcept>  // for std::out_of_range
 #include <string>     // for std::string
 #include <thread>     // for std::this_thread::sleep_for
@@ -332,6 +333,30 @@ TEST(Array, increments_of_several_processes_add_up_element_by_element) {
   });
   for (std::size_t i = 0; i < 100; ++i) EXPECT_EQ(a.load(i), 600);
   for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(p.load(i), (Point{3000, 3000, 3000}));
+}
+
+TEST(Value, may_be_left_out_of_an_aggregate) {
+  struct Account {
+    std::string name;
+    Value<int> balance;
+    RawValue<Point> place;
+  };
+  const Account account{"a", {}, {}};
+  account.balance += 2;
+  EXPECT_EQ(account.balance.load(), 2);
+  EXPECT_EQ(account.place.get(), Point{});
+}
+
+TEST(Array, a_guard_without_a_name_is_a_span_for_one_call) {
+  const Array<int> a{3, 1, 2};
+  const auto add_one = [&a](std::span<int> elements) {
+    Member other([&a] { EXPECT_FALSE(a.get_lock().acquire(false)); });
+    EXPECT_EQ(other.wait(), 0);
+    for (int& element : elements) ++element;
+  };
+  add_one(a.lock());
+  EXPECT_EQ(a[0] + a[1] + a[2], 9);
+  EXPECT_FALSE(a.get_lock().locked());
 }
 
 TEST(Array, a_guard_is_a_span) {
