@@ -4,17 +4,18 @@
  */
 #pragma once
 
-#include <algorithm>  // for std::min
-#include <cstddef>    // for std::size_t
-#include <cstdint>    // for std::uintptr_t
-#include <cstring>    // for std::memcpy
-#include <iterator>   // for std::input_iterator_tag
-#include <memory>     // for std::make_shared
-#include <optional>   // for std::optional
-#include <ranges>     // for std::ranges::input_range
-#include <span>       // for std::span
-#include <utility>    // for std::move
-#include <vector>     // for std::vector
+#include <algorithm>         // for std::min
+#include <cstddef>           // for std::size_t
+#include <cstdint>           // for std::uintptr_t
+#include <cstring>           // for std::memcpy
+#include <initializer_list>  // for std::initializer_list
+#include <iterator>          // for std::input_iterator_tag
+#include <memory>            // for std::make_shared
+#include <optional>          // for std::optional
+#include <ranges>            // for std::ranges::input_range
+#include <span>              // for std::span
+#include <utility>           // for std::move
+#include <vector>            // for std::vector
 
 #include "royong/detail/archive.hpp"
 #include "royong/detail/byte_queue.hpp"
@@ -77,7 +78,7 @@ class TypedQueue {
  public:
   using value_type = T;
 
-  /// Appends a message; waits for room. @throws Full there was none in time
+  /// Appends a message; waits for room: for ever if nobody takes any more, see "If the peer dies". @throws Full there was none in time
   void put(const T& value, Timeout timeout = forever) const {
     if (!try_put(value, timeout)) throw_full();
   }
@@ -139,6 +140,11 @@ class TypedQueue {
       if (done == 0) throw;
     }
     return done;
+  }
+
+  /// The same for a list in braces: `put_many({1, 2, 3})`.
+  std::size_t put_many(std::initializer_list<T> values, Timeout timeout = forever) const {
+    return put_many(std::span(values.begin(), values.size()), timeout);
   }
 
   /// Takes the first message; waits for one. @throws Empty none came in time
@@ -329,6 +335,9 @@ class TypedQueue {
  *  **If the peer dies.** A producer or consumer that is killed at any instant neither stops nor damages the queue. A put that was killed has put its message or has
  *  not (one that was retried by a restarted producer may so be there twice). A get that was killed takes at most the messages that it was about to return with it.
  *
+ *  A queue does not know who will ever take from it. So a put without timeout into a full queue waits **for ever** when the last consumer died and nobody else takes, as a get does
+ *  when the last producer died: give a timeout, or have whoever sees the death (`Process::join`, `sentinel`) call `shutdown()`, which ends both waits with `ShutDown`.
+ *
  *  Example: examples/queue.cpp
  */
 template <class T>
@@ -336,11 +345,13 @@ class Queue : public detail::TypedQueue<T, detail::ObjectKind::queue> {
   using Base = detail::TypedQueue<T, detail::ObjectKind::queue>;
 
  public:
+  /// An empty queue, without limit but the quota. @throws UsageError before `init`; ArenaFull
+  Queue() : Base(0) {}
   /** @brief An empty queue.
    *  @param maxsize messages that it holds at the most; 0: no limit but the quota
    *  @throws UsageError `maxsize` is negative, or before `init`; ArenaFull
    */
-  explicit Queue(int maxsize = 0) : Base(maxsize) {}
+  explicit Queue(int maxsize) : Base(maxsize) {}
 
  private:
   friend struct detail::HandleAccess;
@@ -363,7 +374,9 @@ class JoinableQueue : public detail::TypedQueue<T, detail::ObjectKind::joinable_
 
  public:
   /// As Queue's.
-  explicit JoinableQueue(int maxsize = 0) : Base(maxsize) {}
+  JoinableQueue() : Base(0) {}
+  /// As Queue's.
+  explicit JoinableQueue(int maxsize) : Base(maxsize) {}
 
   /// One message that was taken is done. @throws UsageError called too many times: more often than messages were put
   void task_done() const { this->bytes_.task_done(this->end_->closed()); }

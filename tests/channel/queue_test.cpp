@@ -44,6 +44,26 @@ TEST(Queue, gives_messages_in_the_order_of_their_puts) {
   EXPECT_TRUE(queue.empty());
 }
 
+TEST(Queue, takes_a_list_in_braces) {
+  const Queue<std::string> queue(3);
+  EXPECT_EQ(queue.put_many({"a", "b"}), 2u);
+  EXPECT_EQ(queue.put_many({"c", "d"}, 0s), 1u);
+  EXPECT_EQ(queue.get_many(9), (std::vector<std::string>{"a", "b", "c"}));
+}
+
+TEST(Queue, may_be_left_out_of_an_aggregate) {
+  struct Desk {
+    std::string name;
+    Queue<int> in;
+    JoinableQueue<int> out;
+  };
+  const Desk desk{"a", {}, {}};
+  desk.in.put(1);
+  desk.out.put(2);
+  EXPECT_FALSE(desk.in.full());
+  EXPECT_EQ(desk.in.get() + desk.out.get(), 3);
+}
+
 TEST(Queue, carries_every_transferable_type) {
   const Queue<std::map<std::string, std::vector<double>>> maps;
   maps.put({{"a", {1, 2}}, {"b", {}}});

@@ -130,6 +130,14 @@ TEST(Wait, refuses_what_is_closed) {
   EXPECT_THROW_MESSAGE(wait({ends[0]}), UsageError, "not open");
 }
 
+TEST(Wait, refuses_a_number_that_can_be_no_descriptor) {
+  const auto [a, b] = Pipe();
+  EXPECT_THROW_MESSAGE(wait({-1}, 0s), UsageError, "cannot wait for descriptor -1: it is not open");
+  a.send(1);
+  EXPECT_THROW(wait(std::vector<std::variant<Connection, int>>{b, -1}), UsageError);
+  EXPECT_EQ(b.recv<int>(), 1);
+}
+
 TEST(Wait, leaves_the_wait_for_futures_alone) {
   const auto result = wait(std::vector<Future<int>>{}, 0s);
   EXPECT_TRUE(result.done.empty());
