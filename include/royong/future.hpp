@@ -141,7 +141,7 @@ class Future {
    *  @param f any callable, capturing or not; it runs in this process
    */
   template <class F>
-    requires std::invocable<F&, Future<T>>
+    requires std::invocable<F&, Future<T>&>
   void add_done_callback(F f) const {
     struct Run final : detail::Callback {
       Run(F function, Future given) : callable(std::move(function)), future(std::move(given)) {}

@@ -273,14 +273,14 @@ class Context {
     return Process(std::move(options), std::move(f), std::forward<Args>(args)...);
   }
   /// A pool whose workers start by this method; the arguments are Pool's. Needs <royong/pool.hpp>.
-  template <class Options, class P = Pool>
-  P pool(int processes, Options options) const {
+  template <class P = Pool>  // so that Pool need not be complete here
+  P pool(int processes, typename P::Options options) const {
     options.start_method = method_;
     return P(processes, std::move(options));
   }
   template <class P = Pool>
   P pool(int processes = 0) const {
-    return pool<typename P::Options, P>(processes, {});
+    return pool<P>(processes, typename P::Options{});
   }
 
  private:

@@ -69,6 +69,7 @@ struct Scale {
 TEST(Call, RunsFunctionObjects) {
   EXPECT_EQ(call<double>(Scale{2, {0.5}}, 3), 6.5);
   EXPECT_EQ(call<int>(std::plus<>(), 1, 2), 3);
+  EXPECT_EQ(call<int>(std::plus<int>(), 1, 2), 3) << "an empty base class carries nothing";
 }
 
 TEST(Call, StoresWhatTheParametersSay) {

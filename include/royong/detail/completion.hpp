@@ -4,13 +4,15 @@
  */
 #pragma once
 
-#include <iterator>       // for std::default_sentinel_t, std::input_iterator_tag
-#include <string>         // for std::to_string
-#include <tuple>          // for std::tuple
-#include <type_traits>    // for std::conditional_t
-#include <unordered_set>  // for std::unordered_set
-#include <variant>        // for std::monostate
-#include <vector>         // for std::vector
+#include <initializer_list>  // for std::initializer_list
+#include <iterator>          // for std::default_sentinel_t, std::input_iterator_tag
+#include <span>              // for std::span
+#include <string>            // for std::to_string
+#include <tuple>             // for std::tuple
+#include <type_traits>       // for std::conditional_t
+#include <unordered_set>     // for std::unordered_set
+#include <variant>           // for std::monostate
+#include <vector>            // for std::vector
 
 #include "royong/detail/gate.hpp"
 #include "royong/future.hpp"
@@ -134,6 +136,12 @@ auto as_completed(Range&& futures, Timeout timeout = forever, const Progress& pr
   using T = typename detail::FutureOf<Range>::value_type;
   return AsCompleted<T>(detail::distinct(futures), timeout, progress);
 }
+/// The same for a list in braces: `as_completed({a, b})`.
+template <class T>
+auto as_completed(std::initializer_list<Future<T>> futures, Timeout timeout = forever,
+                  const Progress& progress = {}) {
+  return as_completed(std::span(futures.begin(), futures.size()), timeout, progress);
+}
 
 /// When `wait` returns.
 enum class ReturnWhen {
@@ -177,6 +185,13 @@ auto wait(Range&& futures, Timeout timeout = forever, ReturnWhen when = ReturnWh
         .push_back(future);
   }
   return result;
+}
+
+/// The same for a list in braces: `wait({a, b}, 1s)`.
+template <class T>
+auto wait(std::initializer_list<Future<T>> futures, Timeout timeout = forever,
+          ReturnWhen when = ReturnWhen::all_completed) {
+  return wait(std::span(futures.begin(), futures.size()), timeout, when);
 }
 
 /** @brief Waits for all of the futures and returns their values; nothing (`void`) becomes

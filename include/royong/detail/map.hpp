@@ -431,7 +431,10 @@ auto with_map_form(const F& function, Range& range, Use use) {
     return with_elements(range, [&](auto begin, std::size_t count) {
       using R = CallResult<F, const In&>;
       if constexpr (BlockwiseMap<decltype(begin), F, In, R>) {
-        return use(PlainForm<F, In, R>{function, std::to_address(begin)}, count);
+        // Named by way of the iterator: clang looks into a branch that is not taken where its types do
+        // not depend on the lambda's own parameters, and finds a vector<void>.
+        using Form = PlainForm<F, std::iter_value_t<decltype(begin)>, R>;
+        return use(Form{function, std::to_address(begin)}, count);
       } else {
         const auto write = [](Writer& call, const In& in) { write_arguments<F>(call, in); };
         using Form = EncodedForm<F, decltype(begin), decltype(write), const In&>;

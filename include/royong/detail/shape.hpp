@@ -44,7 +44,7 @@ enum class Shape {
   time_point,
   calendar,  // std::chrono::year_month_day ...
   aggregate,
-  stateless,  // an empty class: a lambda without captures, std::less<>
+  stateless,  // an empty class: a lambda without captures, std::less<int>
   opaque,
   // The rest are refused, each with words of its own.
   pointer,
@@ -176,11 +176,12 @@ consteval Shape class_shape() {
     return Shape::union_type;
   } else if constexpr (std::is_polymorphic_v<T>) {
     return Shape::polymorphic;
-  } else if constexpr (std::is_aggregate_v<T>) {
-    return Shape::aggregate;
   } else if constexpr (std::is_empty_v<T> && std::is_trivially_copyable_v<T> &&
                        std::is_default_constructible_v<T>) {
+    // Before the aggregates: std::plus<int> is one, with a base class.
     return Shape::stateless;
+  } else if constexpr (std::is_aggregate_v<T>) {
+    return Shape::aggregate;
   } else {
     constexpr std::string_view name = type_name<T>();
     const bool lambda = name.find("<lambda") != std::string_view::npos ||
