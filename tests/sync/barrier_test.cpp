@@ -334,6 +334,7 @@ TEST(Barrier, who_comes_while_the_action_runs_waits_for_the_next_round) {
   const Barrier barrier(2, bind_front(be_slow, begun, end));
   Parties parties(barrier);
   parties.add(1);
+  eventually([&] { return barrier.n_waiting() == 1; });
   Member last([&] { EXPECT_EQ(barrier.wait(), 1); });
   begun.wait();
   Member early([&] { EXPECT_EQ(barrier.wait(), 0); });
@@ -342,6 +343,7 @@ TEST(Barrier, who_comes_while_the_action_runs_waits_for_the_next_round) {
   EXPECT_EQ(last.wait(), 0);
   parties.join();
   EXPECT_EQ(parties.passed.load(), 1);
+  eventually([&] { return barrier.n_waiting() == 1; });
   EXPECT_EQ(barrier.wait(), 1);
   EXPECT_EQ(early.wait(), 0);
 }
@@ -353,6 +355,7 @@ TEST(Barrier, broken_or_reset_while_the_action_runs_is_passed_by_nobody) {
     const Barrier barrier(2, bind_front(be_slow, begun, end));
     Parties parties(barrier);
     parties.add(1);
+    eventually([&] { return barrier.n_waiting() == 1; });
     Member last([&] { EXPECT_THROW(barrier.wait(), BrokenBarrierError); });
     begun.wait();
     reset ? barrier.reset() : barrier.abort();
