@@ -46,6 +46,19 @@ TEST_F(CgroupTest, ReadsTheTightestLimitOfVersion2) {
   EXPECT_EQ(cgroup_memory(root_), 1048576U);
 }
 
+TEST_F(CgroupTest, CountsWhatTheOomKillerDidInThisGroupOrOnTheMachine) {
+  EXPECT_EQ(oom_kills(root_), std::nullopt);
+  write("/proc/vmstat", "pgfault 12\noom_kill 5\n");
+  EXPECT_EQ(oom_kills(root_), (OomKills{5, true}));
+  write("/proc/self/cgroup", "4:memory:/job\n0::/inner\n");
+  write("/sys/fs/cgroup/memory/job/memory.oom_control",
+        "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n");
+  EXPECT_EQ(oom_kills(root_), (OomKills{3, false}));
+  write("/proc/self/cgroup", "0::/inner\n");
+  write("/sys/fs/cgroup/inner/memory.events", "low 0\noom 2\noom_kill 1\n");
+  EXPECT_EQ(oom_kills(root_), (OomKills{1, false}));
+}
+
 TEST_F(CgroupTest, ReadsVersion1) {
   write("/proc/self/cgroup", "5:cpu,cpuacct:/job\n4:memory:/job\n0::/\n");
   write("/sys/fs/cgroup/cpu/job/cpu.cfs_quota_us", "50000\n");

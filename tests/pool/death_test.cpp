@@ -2,6 +2,7 @@
 // What the death of workers does to tasks, by every start method, with real signals.
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <random>
 
 #include "pool/functions.hpp"
@@ -88,6 +89,37 @@ TEST_P(PoolDeath, by_exit_is_told_with_the_code) {
   EXPECT_THROW(pool.apply([] { std::exit(0); }), mp::WorkerDied);
   EXPECT_THROW(pool.apply([] { std::abort(); }), mp::WorkerDied);
   EXPECT_EQ(pool.apply(square, 3), 9);
+}
+
+TEST_P(PoolDeath, by_the_limit_of_processor_time_says_so) {
+  mp::Pool pool = make(1, {.limits = {.cpu = 1}});
+  try {
+    pool.apply([] {
+      for (std::atomic<int> turns{0};;) ++turns;
+    });
+    FAIL() << "the task did not fail";
+  } catch (const mp::WorkerDied& error) {
+    EXPECT_THAT(error.what(), HasSubstr("was killed by SIGXCPU (its limit of 1 s of processor "
+                                        "time was used up)"));
+  }
+}
+
+TEST_P(PoolDeath, by_the_memory_limit_is_none_where_the_task_can_throw) {
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+  GTEST_SKIP() << "a sanitizer's allocator ends the program where others throw";
+#endif
+  mp::Pool pool = make(1, {.limits = {.memory = std::size_t{256} << 20}});
+  EXPECT_THROW(pool.apply([] { return std::vector<char>(std::size_t{1} << 30).size(); }),
+               std::bad_alloc);
+  EXPECT_EQ(pool.apply(square, 3), 9);
+  try {
+    // Where nothing may be thrown the program ends: then the limit is named, and no cause.
+    pool.apply([]() noexcept { return std::vector<char>(std::size_t{1} << 30).size(); });
+    FAIL() << "the task did not fail";
+  } catch (const mp::WorkerDied& error) {
+    EXPECT_THAT(error.what(),
+                HasSubstr("was killed by SIGABRT (its memory was limited to 268435456 bytes)"));
+  }
 }
 
 TEST_P(PoolDeath, past_the_time_limit_is_a_TimeoutError) {

@@ -4,9 +4,11 @@
 
 #include <functional>
 #include <set>
+#include <stdexcept>
 
 #include "pool/functions.hpp"
 #include "process/every_start_method.hpp"
+#include "royong/event.hpp"
 #include "royong/future.hpp"
 #include "royong/mapreduce.hpp"
 #include "royong/pool.hpp"
@@ -73,19 +75,29 @@ TEST(AsCompleted, of_nothing_is_empty) {
   for (auto& future : mp::as_completed(std::vector<mp::Future<int>>{})) FAIL() << future.get();
 }
 
-int fail_after(int ms) { return throw_out_of_range(sleep_ms(ms)); }
+int return_when(const mp::Event& event) {
+  event.wait();
+  return 1;
+}
+int fail_when(const mp::Event& event) {
+  event.wait();
+  throw std::runtime_error("a test's");
+}
 
 TEST(Wait, returns_when_it_was_asked_to) {
   mp::Pool pool(3);
-  const auto slow = pool.apply_async(sleep_ms, 800);
-  const std::vector<mp::Future<int>> futures{slow, pool.apply_async(fail_after, 200),
+  const mp::Event fail, end;
+  const std::vector<mp::Future<int>> futures{pool.apply_async(return_when, end),
+                                             pool.apply_async(fail_when, fail),
                                              pool.apply_async(square, 3)};
   const auto first = mp::wait(futures, mp::forever, mp::ReturnWhen::first_completed);
   EXPECT_EQ(first.done.size(), 1U);
   EXPECT_EQ(first.not_done.size(), 2U);
+  fail.set();
   const auto failed = mp::wait(futures, mp::forever, mp::ReturnWhen::first_exception);
   EXPECT_EQ(failed.done.size(), 2U);
   EXPECT_EQ(mp::wait(futures, 10ms).not_done.size(), 1U);
+  end.set();
   EXPECT_EQ(mp::wait(futures).done.size(), 3U);
 }
 
