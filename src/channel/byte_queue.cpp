@@ -50,24 +50,30 @@ void refuse_closed(const std::atomic<bool>& closed) {
 }
 
 /** Whether this thread has put something since it last waited for something: then what it waits for now may well be the answer, and the
- *  processes take turns. Else messages flow, and a consumer that looks too often only slows the producer down.
+ *  processes take turns. Else messages flow, and the wait is one from afar: every look takes the line of `tail` away from the producers, and the next put pays for its
+ *  return. Who looks seldom finds many messages at a time.
  */
 thread_local bool expects_answer = false;
 
 /// So many looks at the shortest distance come first when an answer is expected: a few microseconds.
 constexpr int hasty_looks = 100;
 
+/// What a wait is for.
+enum class For { message, room, end };
+
 /** @brief Repeats `attempt` until it has done something; in between, while `hopeless`, it spins and then sleeps on `events`.
  *  @return how much was done; 0: the time was over
  */
-template <class Attempt, class Hopeless>
+template <For what, class Attempt, class Hopeless>
 std::size_t wait_for(Attempt attempt, Hopeless hopeless, sync::EventCount& events, Timeout timeout,
                      ByteQueue::Closed closed) {
   refuse_closed(closed);
   if (const auto done = attempt(); done != 0 || timeout.is_poll()) return done;
   const auto deadline = timeout.deadline();
-  int haste = std::exchange(expects_answer, false) ? hasty_looks : 0;
-  for (sync::Spinner spinner(spin_rounds, &events); spinner.once();) {
+  int haste = what == For::message && std::exchange(expects_answer, false) ? hasty_looks : 0;
+  sync::Spinner spinner(spin_rounds, &events);
+  if (what == For::message && haste == 0) spinner.look_from_afar();
+  while (spinner.once()) {
     for (; haste > 0 && hopeless(); --haste) sync::pause();
     if (hopeless()) continue;
     if (const auto done = attempt()) return done;
@@ -220,7 +226,7 @@ std::size_t ByteQueue::put_many(std::span<const std::byte> bytes,
     };
     std::size_t put = 0;
     try {
-      put = wait_for(attempt, full, state.not_full, timeout, closed);
+      put = wait_for<For::room>(attempt, full, state.not_full, timeout, closed);
     } catch (...) {
       if (done == 0)
         throw;  // else the caller learns what is in the queue, and the next put says why no more
@@ -242,7 +248,7 @@ bool ByteQueue::get(MessageBatch& out, std::size_t max, Timeout timeout, Closed 
            state.shut.load(std::memory_order_relaxed) == channel::open;
   };
   const auto attempt = [&] { return channel::take_some(*record_, max, out); };
-  const auto taken = wait_for(attempt, empty, state.not_empty, timeout, closed);
+  const auto taken = wait_for<For::message>(attempt, empty, state.not_empty, timeout, closed);
   if (taken != 0 && state.maxsize.load(std::memory_order_relaxed) != 0) {
     notify_after_unlock(state.not_full, taken);
   }
@@ -284,7 +290,8 @@ bool ByteQueue::join(Timeout timeout, Closed closed) const {
     const auto done = state.done.load(std::memory_order_acquire);
     return done == Position::of(state.tail.load(std::memory_order_acquire)).messages;
   };
-  return wait_for(attempt, [&] { return attempt() == 0; }, state.all_done, timeout, closed) != 0;
+  return wait_for<For::end>(
+             attempt, [&] { return attempt() == 0; }, state.all_done, timeout, closed) != 0;
 }
 
 std::size_t ByteQueue::lost() const noexcept {

@@ -92,6 +92,9 @@ class Spinner {
     if (history_ && left_ > 0 && round_ > 0) history_->record(true);
   }
 
+  /// The pauses are as long as they get from the first one on: for a word that is written often, where one look may find much.
+  void look_from_afar() noexcept { pauses_ = longest; }
+
   /// Waits a moment. @return false when the budget is used up: sleep now
   bool once() noexcept {
     if (left_ <= 0) {
