@@ -421,8 +421,13 @@ std::size_t put_some(ObjectRecord& record, std::span<const std::byte> bytes,
     const auto tail = Position::of(state.tail.load(std::memory_order_relaxed));
     std::size_t room = sizes.size();
     if (const auto maxsize = state.maxsize.load(std::memory_order_relaxed); maxsize != 0) {
-      const auto head = Position::of(state.head.load(std::memory_order_acquire));
-      room = std::min<std::size_t>(room, maxsize - (tail.messages - head.messages));
+      // What was seen is never ahead of the truth: at worst there is more room.
+      auto seen = state.seen_head.load(std::memory_order_relaxed);
+      if (maxsize - (tail.messages - seen) < room) {
+        seen = Position::of(state.head.load(std::memory_order_acquire)).messages;
+        state.seen_head.store(seen, std::memory_order_relaxed);
+      }
+      room = std::min<std::size_t>(room, maxsize - (tail.messages - seen));
       if (room == 0) return 0;
     }
     if (is_window_full(state)) return 0;

@@ -114,6 +114,8 @@ struct QueueState {
   std::atomic<std::uint32_t> shut;
   std::atomic<std::uint32_t> window;         ///< bytes between head and tail; 0: no limit
   std::atomic<std::uint64_t> blocks_put[2];  ///< see "A window"
+  /// `head.messages` as a producer last saw it: while that leaves room, the consumers' line is left alone.
+  std::atomic<std::uint32_t> seen_head;
 
   alignas(64) pthread_mutex_t get_lock;
   std::atomic<memory::Offset> head_segment;
