@@ -226,10 +226,10 @@ struct ListenerOptions {
  *  at. Before that no peer can make this side read more than 256 bytes. Clients that are slow or silent are waited for beside each other, 10 s at the most
  *  each, while others are accepted.
  *
- *  A socket file goes with `close`, with the destructor, and when the process is killed: at once if its parent lives, else when somebody listens there next. A file whose
- *  listener is dead does not stand in the way. An abstract name has no permissions: without authkey, only processes of this user are let in there.
+ *  A socket file goes with `close`, with the destructor, and when the process ends or is killed; if nobody of its program is left, the keeper (see `SharedMemory`)
+ *  removes it. A file whose listener is dead does not stand in the way, and one that somebody else has put there is left alone. An abstract name has no permissions: without authkey, only processes of this user are let in there.
  *
- *  **Errors.** The constructor: `std::system_error` (EADDRINUSE: somebody listens there), `UsageError` the address makes no sense, a negative backlog, TLS
+ *  **Errors.** The constructor: `std::system_error` (EADDRINUSE: somebody listens there; no keeper can be started), `UsageError` the address makes no sense, a negative backlog, TLS
  *  without TCP. Every member but `close` and `address` throws `UsageError` after `close()`.
  *
  *  **Threads.** Every member may be called by any thread at any time; accepts take turns.

@@ -6,30 +6,31 @@
 
 #include <string>  // for std::string
 
+#include "os/file_identity.hpp"
 #include "os/stream_socket.hpp"
-#include "royong/detail/object.hpp"
 
 namespace royong::inline v0::channel {
 
-/** @brief The file, and an object of the arena that holds its path: when the last holder has let go of the object, the file is removed.
+/** @brief The file, entered among those that end with this process: see sync/kept_files.hpp for who removes it after which death.
  *
- *  That holder is this process alone; if it is killed, its parent's sweep destroys the object. Where nobody sweeps (the whole program was killed) the file
- *  stays, refuses every connection, and is replaced by whoever listens there next. The file is removed only while it is the one that was made: device and inode are compared.
+ *  One that is left over all the same refuses every connection, and is replaced by whoever listens there next.
  */
 class SocketFile {
  public:
   SocketFile() = default;
 
   /** @brief Listens at a path. A socket there whose listener is dead is replaced.
-   *  @throws std::system_error EADDRINUSE: it is alive, or it is no socket
+   *  @throws std::system_error EADDRINUSE: it is alive, or it is no socket; no keeper can be started
+   *  @throws ArenaFull too many files
    */
   static os::Fd listen(const std::string& path, int backlog, SocketFile& file);
 
-  /// Now, whoever else may hold the object after a fork.
+  /// If the name is still this file's. Only by the process that listens; repeatable.
   void remove() noexcept;
 
  private:
-  detail::ObjectRef object_;
+  std::string path_;  ///< absolute; empty: none
+  os::FileIdentity file_;
 };
 
 }  // namespace royong::inline v0::channel

@@ -226,7 +226,7 @@ std::span<std::byte> region(Region which) {
     case Region::modules: return {arena_base() + modules_offset, modules_size};
     case Region::pins: return {arena_base() + pins_offset, pins_size};
     case Region::exceptions: return {arena_base() + exceptions_offset, exceptions_size};
-    case Region::segments: return {arena_base() + segments_offset, segments_size};
+    case Region::kept_files: return {arena_base() + kept_files_offset, kept_files_size};
   }
   throw UsageError("there is no such region");
 }

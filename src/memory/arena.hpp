@@ -64,7 +64,7 @@ T& at(Offset offset) {
 
 /// Fixed, zero-filled areas that floors above lay out themselves. Sizes are part of the layout
 /// version.
-enum class Region { modules, pins, exceptions, segments };
+enum class Region { modules, pins, exceptions, kept_files };
 std::span<std::byte> region(Region which);
 
 struct ArenaUsage {

@@ -7,7 +7,6 @@
 
 #include <algorithm>  // for std::min
 #include <cerrno>     // for errno
-#include <exception>  // for std::exception
 
 #include "os/error.hpp"
 #include "os/limits.hpp"
@@ -20,10 +19,6 @@ constexpr const char* folder = "/dev/shm";
 
 std::string object(std::string_view name) {
   return name.empty() ? "shared memory" : "shared memory " + std::string(name);
-}
-
-FileIdentity identity_of(const struct stat& status) noexcept {
-  return {static_cast<std::uint64_t>(status.st_dev), static_cast<std::uint64_t>(status.st_ino)};
 }
 
 // What the kernel would answer with a signal and not with an error.
@@ -39,12 +34,6 @@ void refuse_impossible(std::uint64_t bytes, std::string_view name) {
 }
 
 }  // namespace
-
-FileIdentity identity_of(int fd) {
-  struct stat status{};
-  if (sys().fstat(fd, &status) == -1) throw_errno("cannot look at", "shared memory");
-  return identity_of(status);
-}
 
 std::string shm_path(std::string_view name) {
   return std::string(folder) + "/" + std::string(name);
@@ -79,18 +68,6 @@ Fd open_shm(std::string_view name) {
   }));
   if (!fd) throw_errno("cannot open", object(name));
   return fd;
-}
-
-int unlink_shm(std::string_view name, FileIdentity file) noexcept {
-  try {
-    const std::string path = shm_path(name);
-    struct stat status{};
-    if (sys().lstat(path.c_str(), &status) == -1) return errno;
-    if (identity_of(status) != file) return ENOENT;
-    return sys().unlink(path.c_str()) == -1 ? errno : 0;
-  } catch (const std::exception&) {
-    return ENOMEM;
-  }
 }
 
 }  // namespace royong::inline v0::os

@@ -14,16 +14,6 @@
 
 namespace royong::inline v0::os {
 
-/// Which file it is, whatever its name. Of files in /dev/shm that were removed no number is used again.
-struct FileIdentity {
-  std::uint64_t device = 0;
-  std::uint64_t inode = 0;
-  friend bool operator==(const FileIdentity&, const FileIdentity&) = default;
-};
-
-/// @throws std::system_error
-FileIdentity identity_of(int fd);
-
 /// Where a name stands.
 std::string shm_path(std::string_view name);
 
@@ -37,8 +27,5 @@ void name_shm(int fd, std::string_view name);
 
 /// For reading and writing; never waits, and follows no link. @throws std::system_error ENOENT
 Fd open_shm(std::string_view name);
-
-/// Removes the name if it is that file's. @return errno; ENOENT also when it is another's
-int unlink_shm(std::string_view name, FileIdentity file) noexcept;
 
 }  // namespace royong::inline v0::os

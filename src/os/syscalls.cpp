@@ -40,6 +40,8 @@ constexpr Syscalls kernel{
     .stat = [](const char* path, struct stat* out) { return ::stat(path, out); },
     .lstat = [](const char* path, struct stat* out) { return ::lstat(path, out); },
     .fstat = [](int fd, struct stat* out) { return ::fstat(fd, out); },
+    .statx = [](int folder, const char* path, int flags, unsigned mask,
+                struct statx* out) { return ::statx(folder, path, flags, mask, out); },
     .fchmod = ::fchmod,
     .linkat = ::linkat,
     .unlink = ::unlink,

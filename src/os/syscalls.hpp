@@ -38,6 +38,7 @@ struct Syscalls {
   int (*stat)(const char* path, struct stat* out);
   int (*lstat)(const char* path, struct stat* out);
   int (*fstat)(int fd, struct stat* out);
+  int (*statx)(int folder, const char* path, int flags, unsigned mask, struct statx* out);
   int (*fchmod)(int fd, mode_t mode);
   int (*linkat)(int from, const char* path, int to, const char* name, int flags);
   int (*unlink)(const char* path);

@@ -17,7 +17,7 @@
 #include "process/forkserver.hpp"
 #include "process/runtime.hpp"
 #include "process/spares.hpp"
-#include "sync/segments.hpp"
+#include "sync/kept_files.hpp"
 
 namespace royong::inline v0::detail {
 namespace {
@@ -92,7 +92,7 @@ void run_exit_order() noexcept {
   await_starts();
   end_children();
   stop_forkserver();
-  sync::remove_segments_if_alone();
+  sync::remove_files_at_exit();
 }
 
 void leave_out_inherited_exit_handlers() {

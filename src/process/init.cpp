@@ -24,7 +24,7 @@
 #include "process/startup.hpp"
 #include "process/worker.hpp"
 #include "royong/error.hpp"
-#include "sync/segments.hpp"
+#include "sync/kept_files.hpp"
 
 namespace royong::inline v0 {
 
@@ -64,7 +64,7 @@ void become_main() {
   auto& own = runtime();
   raise_descriptor_limit();
   memory::create_arena();
-  sync::prepare_segments();
+  sync::prepare_kept_files();
   sync::set_keeper_starter(start_keeper);
   watch_forks();
   start_service(memory::reserve_slot());

@@ -15,7 +15,7 @@
 #include "os/process.hpp"
 #include "os/syscalls.hpp"
 #include "process/self_exec.hpp"
-#include "sync/segments.hpp"
+#include "sync/kept_files.hpp"
 
 namespace royong::inline v0::detail {
 namespace {
@@ -36,7 +36,7 @@ void let_go_of_everything() {
       const char at_work = 1;
       (void)!::write(parent, &at_work, 1);
       let_go_of_everything();
-      sync::keep_segments();
+      sync::keep_files();
     }
   } catch (const std::exception& error) {
     os::report_error(error.what());
@@ -51,7 +51,7 @@ void start_keeper() {
   const auto end = os::wait_child(-1, pid, os::Wait::block);
   // Without an exit code (the user's wait(-1) was faster) it is believed: a keeper that is not there is started with the next segment.
   if (end && end->exitcode.value_or(0) != 0) {
-    os::throw_error(ECHILD, "cannot start", "the keeper of shared memory");
+    os::throw_error(ECHILD, "cannot start", "the keeper of the program's files");
   }
 }
 
@@ -62,7 +62,7 @@ void run_keeper() {
   std::array<int, 2> pipe{};
   if (::pipe2(pipe.data(), O_CLOEXEC) != 0) os::throw_errno("cannot create", "a pipe");
   const pid_t keeper = ::fork();
-  if (keeper == -1) os::throw_errno("cannot start", "the keeper of shared memory");
+  if (keeper == -1) os::throw_errno("cannot start", "the keeper of the program's files");
   if (keeper == 0) keep(pipe[1]);
   ::close(pipe[1]);
   char at_work = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @file
- *  @brief The keeper of named shared memory as a process: how it is started, and what it becomes. See sync/segments.hpp for what it does.
+ *  @brief The keeper of the family's files as a process: how it is started, and what it becomes. See sync/kept_files.hpp for what it does.
  */
 #pragma once
 

@@ -10,11 +10,12 @@
 
 #include "memory/arena.hpp"
 #include "os/error.hpp"
+#include "os/file_identity.hpp"
 #include "os/memory.hpp"
 #include "os/shm.hpp"
 #include "os/syscalls.hpp"
 #include "royong/error.hpp"
-#include "sync/segments.hpp"
+#include "sync/kept_files.hpp"
 
 namespace royong::inline v0 {
 
@@ -85,12 +86,12 @@ SharedMemory SharedMemory::create(std::int64_t size, std::optional<std::string_v
   const os::FileIdentity file = os::identity_of(fd.get());
   SharedMemory made(
       std::make_shared<const State>(called, file, os::map_shared(fd.get(), bytes), bytes));
-  // The entry, then the name, which commits: see sync/segments.hpp for a death in between.
-  if (!options.persist) sync::enter_segment(called, file);
+  // The entry, then the name, which commits: see sync/kept_files.hpp for a death in between.
+  if (!options.persist) sync::keep_file(os::shm_path(called), file, sync::KeptUntil::family_ends);
   try {
     os::name_shm(fd.get(), called);
   } catch (...) {
-    if (!options.persist) sync::drop_segment(file);
+    if (!options.persist) sync::forget_file(file);
     throw;
   }
   return made;
@@ -133,8 +134,8 @@ void SharedMemory::close() const noexcept {
 
 void SharedMemory::unlink() const {
   if (!state_) throw_none();
-  const int error = os::unlink_shm(state_->name, state_->file);
-  if (error == 0 || error == ENOENT) sync::drop_segment(state_->file);
+  const int error = os::unlink_file(os::shm_path(state_->name), state_->file);
+  if (error == 0 || error == ENOENT) sync::forget_file(state_->file);
   if (error != 0) os::throw_error(error, "cannot unlink", "shared memory " + state_->name);
 }
 
@@ -145,7 +146,7 @@ detail::SegmentTicket SharedMemory::ticket() const {
 
 int SharedMemory::reopen() const {
   os::Fd fd = os::open_shm(state_->name);
-  if (os::identity_of(fd.get()) != state_->file) {
+  if (!os::identity_of(fd.get()).matches(state_->file)) {
     throw TransferError("another segment has the name " + state_->name + " now");
   }
   return fd.release();
@@ -164,7 +165,7 @@ SharedMemory SharedMemory::take(const detail::SegmentTicket& ticket) {
   } catch (const UsageError& error) {
     fail(error.what());
   }
-  if (opened.state_->file != os::FileIdentity{ticket.device, ticket.inode}) {
+  if (!opened.state_->file.matches({.device = ticket.device, .inode = ticket.inode})) {
     fail("another segment has its name now");
   }
   return opened;

@@ -14,6 +14,7 @@
 #include <vector>      // for std::vector
 
 #include "channel/certificates.hpp"
+#include "support/eventually.hpp"
 #include "support/temp_dir.hpp"
 
 extern char** environ;
@@ -110,15 +111,29 @@ TEST(TwoPrograms, with_different_keys_do_not_talk) {
   EXPECT_EQ(listener.wait(), 3);
 }
 
-TEST(TwoPrograms, a_killed_listener_leaves_a_file_that_the_next_one_replaces) {
+TEST(TwoPrograms, leave_no_file_when_the_listener_or_its_whole_family_is_killed) {
   const TempDir folder;
   const std::string path = (folder / "sock").string();
-  {
-    Program killed({"listen", path, "-"});
-    EXPECT_EQ(killed.line(), path);
+  for (const char* who : {"root", "massacre"}) {
+    Program killed({who, path});
+    EXPECT_EQ(killed.line(), "1") << who;
+    EXPECT_EQ(killed.wait(), -SIGKILL) << who;
+    eventually([&] { return !std::filesystem::exists(path); });
   }
-  expect_conversation(path, "-");
-  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
+TEST(TwoPrograms, the_next_listener_need_not_wait_for_the_file_of_one_that_was_killed) {
+  const TempDir folder;
+  const std::string path = (folder / "sock").string();
+  for (int round = 0; round < 20; ++round) {
+    {
+      Program killed({"listen", path, "-"});
+      EXPECT_EQ(killed.line(), path);
+    }
+    // The keeper of the killed one is at work, and leaves alone what is not its file.
+    expect_conversation(path, "-");
+    EXPECT_FALSE(std::filesystem::exists(path));
+  }
 }
 
 }  // namespace

@@ -30,7 +30,6 @@ enum class ObjectKind : std::uint32_t {
   connection,  // one end of a Pipe, or a socket
   pipe,        // one direction of a Pipe: a queue that is bounded in bytes
   descriptor,  // a file descriptor on its way to another process
-  listener,    // a socket file that goes with its process
 };
 
 /// The name of an object, valid in every process of the family: an index and a serial that is never used again.
