@@ -143,6 +143,10 @@ class Worker {
     running = &entry;
     const std::int64_t began = entry.began.load(std::memory_order_relaxed);
     const bool fine = run_task(call_of(entry), result);
+    // A task that forked may return on both sides. The copy is no member of the family (its fork handlers saw to that), and a second
+    // worker on these rings would write over the first one's.
+    if (!memory::self()) [[unlikely]]
+      ::_exit(fine ? 0 : 1);
     running = nullptr;
     if (trace_) [[unlikely]]
       write_trace(entry, began, fine);

@@ -117,6 +117,17 @@ TEST_P(HostileTask, that_forks) {
   expect_life(pool);
 }
 
+// The copies are left to the worker's end: they are its children.
+int fork_and_return() { return ::fork() < 0 ? 0 : 1; }
+
+TEST_P(HostileTask, that_forks_and_returns_twice) {
+  mp::Pool pool = make(1);
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(pool.apply(fork_and_return), 1);
+    expect_life(pool);
+  }
+}
+
 int block_signals_and_stay() {
   sigset_t all;
   sigfillset(&all);
