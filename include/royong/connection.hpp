@@ -44,7 +44,8 @@ namespace royong::inline v0 {
  *  **Several processes at one end.** Each message is received by one of them. The end is closed when the *last* process that holds it has let go, by `close`,
  *  by the end of its last copy, or by its death. A process that was started by fork holds whatever its parent held.
  *
- *  **To another program** (over a socket) handles and function pointers cannot go: `TransferError` at the sender. Both programs must have been
+ *  **Over a socket** handles and function pointers cannot go, not even where the peer is of the same program, which a socket cannot tell: `TransferError` at the
+ *  sender. A `Pipe` carries them. Two programs must have been
  *  compiled for the same machine, with the same declaration of the type: only its name is compared.
  *
  *  **Errors.** Every member but `closed`, `close`, `readable` and `writable` throws `UsageError` after `close()`, in those that are waiting as well, and when the

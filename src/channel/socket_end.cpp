@@ -30,8 +30,8 @@ os::Fd of_frame(bool wanted, os::Fd& came) { return wanted ? std::move(came) : o
 class SocketEnd final : public detail::ConnectionEnd {
  public:
   SocketEnd(ObjectRef object, std::unique_ptr<Stream> stream)
-      : ConnectionEnd(object, true, true),
-        state_(end_state(object.record())),
+      : ConnectionEnd(std::move(object), true, true),
+        state_(end_state(held().record())),
         stream_(std::move(stream)) {}
   ~SocketEnd() override {
     if (close_for_good()) SocketEnd::release();
