@@ -41,7 +41,7 @@ struct SharedMemoryOptions {
  *
  *  **Life.** A segment belongs to the program (the family of processes) of its creator. Its name goes with the first of: `unlink`, by anybody; the
  *  end of the family's last process, by whatever, all of them killed included. With `persist` only `unlink` ends it. Who has it open by then keeps what it has.
- *  A small process beside the program, the keeper, sees to that; it ends with the last segment. Only where it and every process of the family are
+ *  A small process beside the program, the keeper, sees to that; it ends with the last file that it looks after. Only where it and every process of the family are
  *  killed in one stroke does a segment stay.
  *
  *  **Access.** The file is readable and writable for the creator's user alone. All its memory is taken from the system at `create`: a full system is an

@@ -173,11 +173,19 @@ TEST(JoinableQueue, tasks_reported_by_another_process_than_the_taker_keep_no_joi
   const JoinableQueue<int> queue;
   queue.put(1);
   queue.put(2);
-  Member taker([&] { EXPECT_EQ(queue.get(), 1); });
+  const Event taken;
+  const Event reported;
+  Member taker([&] {
+    EXPECT_EQ(queue.get(), 1);
+    taken.set();
+    reported.wait();
+  });
   Member reporter([&] {
+    taken.wait();
     queue.task_done();
     EXPECT_EQ(queue.get(), 2);
     queue.task_done();
+    reported.set();
   });
   EXPECT_EQ(reporter.wait(), 0);
   EXPECT_TRUE(queue.join());

@@ -160,7 +160,8 @@ TEST(Queue, grows_without_a_consumer_and_its_memory_returns_when_drained) {
   for (int i = 0; i < count; ++i) queue.put({i});
   EXPECT_GT(used_bytes(), before + 4'000'000);
   for (int i = 0; i < count; ++i) ASSERT_EQ(queue.get()[0], i);
-  EXPECT_LT(used_bytes(), before + 200'000);
+  // What stays is the segment that it is in and a spare one.
+  EXPECT_LT(used_bytes(), before + 300'000);
 }
 
 TEST(Queue, beyond_the_quota_a_put_is_ArenaFull_at_once_and_the_queue_goes_on) {
