@@ -11,7 +11,7 @@ namespace royong::inline v0::channel {
 namespace {
 
 constexpr std::array<char, 4> frame_magic{'R', 'Y', 'F', '1'};
-constexpr std::size_t first_room = 64 * 1024;
+constexpr std::size_t first_room = std::size_t{64} * 1024;
 
 }  // namespace
 

@@ -82,7 +82,7 @@ std::size_t Handshake::wanted() const noexcept {
 void Handshake::input(std::span<const std::byte> bytes) {
   input_.insert(input_.end(), bytes.begin(), bytes.end());
   if (input_.size() < handshake_head) return;
-  const std::size_t rest = std::to_integer<std::size_t>(input_[handshake_head - 1]);
+  const auto rest = std::to_integer<std::size_t>(input_[handshake_head - 1]);
   if (std::memcmp(input_.data(), magic.data(), magic.size()) != 0 || rest == 0 ||
       handshake_head + rest > longest_handshake) {
     throw_garbage();

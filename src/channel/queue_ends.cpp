@@ -499,6 +499,8 @@ bool finish_one(ObjectRecord& record) {
   });
 }
 
+namespace {
+
 /// The consumers' half of an immediate shutdown.
 void discard(ObjectRecord& record) {
   with_get_lock(record, [&] {
@@ -506,6 +508,8 @@ void discard(ObjectRecord& record) {
     discard_locked(record);
   });
 }
+
+}  // namespace
 
 void shut(ObjectRecord& record, bool immediate) {
   QueueState& state = state_of(record);

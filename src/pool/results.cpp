@@ -93,7 +93,7 @@ void PoolImpl::drop_ring(Link& link) {
     const bool is_task = (entry.flags & (EntryFlag::padding | EntryFlag::stop)) == 0;
     if (is_task && withdraw(entry)) {
       TaskState* state = nullptr;
-      std::memcpy(&state, entry.payload(), sizeof state);
+      std::memcpy(static_cast<void*>(&state), entry.payload(), sizeof(TaskState*));
       state->release();
     }
     position += round_up(sizeof(TaskEntry) + entry.length, task_alignment);

@@ -166,7 +166,7 @@ class Worker {
   /// The call is a state of this process, with a count that was the ring's.
   void execute_here(TaskEntry& entry) {
     TaskState* state = nullptr;
-    std::memcpy(&state, entry.payload(), sizeof state);
+    std::memcpy(static_cast<void*>(&state), entry.payload(), sizeof(TaskState*));
     const StateRef<TaskState> own(state);
     running = &entry;
     const bool fine = state->run_here();

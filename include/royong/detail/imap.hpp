@@ -146,7 +146,8 @@ class LazyResults {
         for (auto end = std::end(source_); elements.size() < chunk_; ++*input_) {
           exhausted_ = *input_ == end;
           if (exhausted_) break;
-          elements.push_back(**input_);
+          // No room is made ahead: a chunk may be asked for that is larger than any input.
+          elements.push_back(**input_);  // NOLINT(performance-inefficient-vector-operation)
         }
       } catch (...) {
         input_error_ = std::current_exception();
