@@ -8,7 +8,8 @@ namespace royong::inline v0::detail {
 
 /** @brief Registers what must end before the children do (a pool's workers). Last in, first out; never removed.
  *
- *  Order at exit: no process starts any more; hooks; daemons get SIGTERM; all children that are not detached are joined; the forkserver ends; named shared memory goes with the last process.
+ *  Order at exit: no process starts any more; hooks; daemons get SIGTERM; all children that are not detached are joined; the
+ *  forkserver ends; the files go that were kept for this process, and with the last one those of the family.
  */
 void add_exit_hook(void (*hook)() noexcept);
 

@@ -20,8 +20,8 @@ void tell_to_go(memory::Owner slot) noexcept {
 void wait_until_told(memory::Owner self) noexcept {
   auto& go = memory::slot(self).go;
   if (go.load(std::memory_order_acquire) != 0) return;
-  sync::Spinner spinner(
-      50);  // about the time in which the parent takes the child under supervision
+  // About the time in which the parent takes the child under supervision.
+  sync::Spinner spinner(50);
   while (go.load(std::memory_order_acquire) == 0) {
     if (!spinner.once()) os::futex_wait(go, 0, os::Deadline::max());
   }

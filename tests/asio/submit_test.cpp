@@ -14,6 +14,7 @@
 #include "pool/functions.hpp"
 #include "royong/asio.hpp"
 #include "royong/pool.hpp"
+#include "royong/sync.hpp"
 #include "support/eventually.hpp"
 #include "support/temp_dir.hpp"
 
@@ -196,15 +197,15 @@ TEST(AsyncSubmit, many_coroutines_at_once) {
   EXPECT_EQ(sum, 4 * 50 * 285);
 }
 
+int wait_for(const mp::Event& gate) {
+  gate.wait();
+  return 0;
+}
+
 TEST(AsyncSubmit, is_cancelled_before_it_begins) {
-  const TempDir folder;
-  const std::string gate = (folder / "gate").string();
+  const mp::Event gate;
   mp::Pool pool(1);
-  const auto wait_for_gate = [](const std::string& path) {
-    while (::access(path.c_str(), F_OK) != 0) std::this_thread::sleep_for(1ms);
-    return 0;
-  };
-  const auto blocker = pool.apply_async(wait_for_gate, gate);
+  const auto blocker = pool.apply_async(wait_for, gate);
   eventually([&] { return blocker.running(); });
   net::io_context io;
   net::cancellation_signal signal;
@@ -222,7 +223,7 @@ TEST(AsyncSubmit, is_cancelled_before_it_begins) {
   io.run();
   EXPECT_TRUE(cancelled);
   EXPECT_FALSE(blocker.done());
-  ::mkdir(gate.c_str(), 0700);
+  gate.set();
   EXPECT_EQ(blocker.get(), 0);
 }
 
@@ -244,24 +245,19 @@ TEST(AsyncSubmit, loses_against_a_timer_and_is_stopped) {
 }
 
 TEST(AsyncSubmit, its_handler_goes_with_its_context) {
-  const TempDir folder;
-  const std::string gate = (folder / "gate").string();
+  const mp::Event gate;
   const auto alive = std::make_shared<int>(1);
   mp::Pool pool(1);
   {
     net::io_context io;
     mp::async_submit(
         pool, net::bind_executor(io, [alive](const std::exception_ptr&, int) { ADD_FAILURE(); }),
-        [](const std::string& path) {
-          while (::access(path.c_str(), F_OK) != 0) std::this_thread::sleep_for(1ms);
-          return 0;
-        },
-        gate);
+        wait_for, gate);
     io.poll();
     EXPECT_EQ(alive.use_count(), 2);
   }
   EXPECT_EQ(alive.use_count(), 1);
-  ::mkdir(gate.c_str(), 0700);
+  gate.set();
   EXPECT_EQ(pool.apply(square, 2), 4);
   pool.close();
   pool.join();

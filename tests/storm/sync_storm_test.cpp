@@ -4,7 +4,6 @@
 
 #include <chrono>  // for std::chrono::minutes
 
-#include "memory/objects.hpp"
 #include "support/sync_storm.hpp"
 #include "support/watchdog.hpp"
 
@@ -13,19 +12,9 @@ namespace {
 
 constexpr std::uint64_t kills = 3'000;
 
-void expect_unharmed(SyncStormResult (*storm)(std::uint64_t)) {
-  const auto objects = royong::memory::live_objects();
+void expect_unharmed(SyncStorm storm) {
   allow_time(std::chrono::minutes(20));
-  const SyncStormResult result = storm(kills);
-  std::cout << result << "\n";
-  EXPECT_EQ(result.kills, kills);
-  EXPECT_GT(result.operations, 0u);
-  EXPECT_EQ(result.violations, 0u);
-  EXPECT_EQ(result.lost, 0);
-  EXPECT_EQ(result.extra, 0);
-  EXPECT_EQ(result.passed_broken, 0u);
-  EXPECT_EQ(result.hangs, 0u);
-  EXPECT_EQ(royong::memory::live_objects(), objects);
+  royong_test::expect_unharmed(storm, kills);
 }
 
 TEST(LongSyncStorm, a_lock_is_never_lost_and_never_held_twice) { expect_unharmed(lock_storm); }

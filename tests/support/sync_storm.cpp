@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/sync_storm.hpp"
 
+#include <gtest/gtest.h>
 #include <sched.h>
 
 #include <algorithm>   // for std::max
 #include <atomic>      // for std::atomic_ref
 #include <functional>  // for std::function
+#include <iostream>    // for std::cout
 #include <memory>      // for std::unique_ptr
 #include <mutex>       // for std::scoped_lock
 #include <thread>      // for std::this_thread::sleep_for
 #include <vector>      // for std::vector
 
+#include "memory/objects.hpp"
 #include "royong/bind_front.hpp"
 #include "royong/error.hpp"
 #include "royong/shared.hpp"
@@ -316,6 +319,20 @@ SyncStormResult barrier_storm(std::uint64_t kills) {
     if (passes.load(i) > rounds.load()) ++result.violations;  // passed without a round
   }
   return result;
+}
+
+void expect_unharmed(SyncStorm storm, std::uint64_t kills) {
+  const auto objects = royong::memory::live_objects();
+  const SyncStormResult result = storm(kills);
+  std::cout << result << "\n";
+  EXPECT_EQ(result.kills, kills);
+  EXPECT_GT(result.operations, 0u);
+  EXPECT_EQ(result.violations, 0u);
+  EXPECT_EQ(result.lost, 0);
+  EXPECT_EQ(result.extra, 0);
+  EXPECT_EQ(result.passed_broken, 0u);
+  EXPECT_EQ(result.hangs, 0u);
+  EXPECT_EQ(royong::memory::live_objects(), objects);
 }
 
 }  // namespace royong_test

@@ -47,4 +47,9 @@ SyncStormResult condition_storm(std::uint64_t kills);
 SyncStormResult barrier_storm(std::uint64_t kills);
 ///@}
 
+using SyncStorm = SyncStormResult (*)(std::uint64_t kills);
+
+/// Runs a storm, prints what it has counted, and fails the test where anything was lost, doubled, passed wrongly, stuck or left.
+void expect_unharmed(SyncStorm storm, std::uint64_t kills);
+
 }  // namespace royong_test
