@@ -231,7 +231,7 @@ void sleep_without_slices() {
 }
 
 TEST(QueueWatch, no_readiness_is_lost_without_the_help_of_slices) {
-  constexpr int rounds = 20'000;
+  constexpr int rounds = 5'000;
   const Queue<int> questions;
   const Queue<int> answers;
   // Each question is put only when the last one was answered: so each must be shown.

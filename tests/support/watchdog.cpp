@@ -10,7 +10,7 @@
 namespace royong_test {
 namespace {
 
-constexpr std::chrono::seconds kDefaultTime{30};
+constexpr std::chrono::seconds kDefaultTime{120};
 
 double sanitizer_factor() {
 #if defined(__SANITIZE_THREAD__)

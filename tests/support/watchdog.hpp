@@ -2,7 +2,7 @@
 /** @file
  *  @brief The watchdog: no test hangs for ever, and one that hangs says where.
  *
- *  Every test has 30 seconds, times `time_factor()`. Past that the supervisor (supervisor.hpp) prints the test's name, a
+ *  Every test has 120 seconds, far more than it needs on the slowest machine, times `time_factor()`. Past that the supervisor (supervisor.hpp) prints the test's name, a
  *  backtrace of every thread of the test program and of its forked children, and what /proc tells of every process
  *  that the test started; then it kills them all, and the run ends by SIGABRT.
  */
@@ -19,10 +19,10 @@ namespace royong_test {
  */
 double time_factor();
 
-/// Gives the running test this long from now (times `time_factor()`), instead of the 30 seconds it began with.
+/// Gives the running test this long from now (times `time_factor()`), instead of the 120 seconds it began with.
 void allow_time(std::chrono::seconds time);
 
-/// Tells the watchdog what runs now, and starts its 30 seconds. Called by the harness.
+/// Tells the watchdog what runs now, and starts its 120 seconds. Called by the harness.
 void watch(std::string_view what);
 
 }  // namespace royong_test
