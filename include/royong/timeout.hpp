@@ -4,7 +4,8 @@
  */
 #pragma once
 
-#include <chrono>  // for std::chrono::steady_clock, durations
+#include <chrono>   // for std::chrono::steady_clock ...
+#include <cstdint>  // for std::int64_t
 
 namespace royong::inline v0 {
 
@@ -41,6 +42,21 @@ class Timeout {
  private:
   Clock::duration duration_ = Clock::duration::max();
 };
+
+/// For archives: a timeout travels as its nanoseconds, -1 for ever.
+template <class Archive>
+void serialize(Archive& archive, Timeout& timeout) {
+  std::int64_t nanoseconds = -1;
+  if constexpr (Archive::is_saving) {
+    if (!timeout.is_forever()) {
+      nanoseconds = std::chrono::nanoseconds(timeout.duration()).count();
+    }
+    archive(nanoseconds);
+  } else {
+    archive(nanoseconds);
+    timeout = nanoseconds < 0 ? Timeout() : Timeout(std::chrono::nanoseconds(nanoseconds));
+  }
+}
 
 /// No limit: the default of every wait.
 inline constexpr Timeout forever{};

@@ -30,6 +30,8 @@ enum class ObjectKind : std::uint32_t {
   connection,  // one end of a Pipe, or a socket
   pipe,        // one direction of a Pipe: a queue that is bounded in bytes
   descriptor,  // a file descriptor on its way to another process
+  manager,     // the server of a manager
+  managed,     // an object in such a server
 };
 
 /// The name of an object, valid in every process of the family: an index and a serial that is never used again.

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "royong/detail/manager/answer.hpp"
+
+#include "royong/detail/exception.hpp"
+#include "royong/detail/manager/served.hpp"
+#include "royong/error.hpp"
+
+namespace royong::inline v0::detail {
+
+AnswerCore& AnswerCore::operator=(AnswerCore&& other) noexcept {
+  if (this != &other) {
+    give_up();
+    sink_ = std::move(other.sink_);
+    call_ = other.call_;
+    caller_ = other.caller_;
+  }
+  return *this;
+}
+
+void AnswerCore::send(AnswerSink::Encode encode, const void* value) noexcept {
+  // Not owed any more before it is sent: the sink may run whatever it likes.
+  if (const auto sink = std::exchange(sink_, nullptr)) sink->answer(call_, encode, value);
+}
+
+void AnswerCore::fail(const std::exception_ptr& error) noexcept {
+  if (const auto sink = std::exchange(sink_, nullptr)) sink->fail(call_, error);
+}
+
+namespace {
+
+std::exception_ptr dropped() {
+  return std::make_exception_ptr(
+      CancelledError("the manager dropped the call without an answer: its object is gone"));
+}
+
+}  // namespace
+
+void AnswerCore::give_up() noexcept {
+  const auto sink = std::exchange(sink_, nullptr);
+  if (sink == nullptr) return;
+  for (auto* running = sink->running_; running != nullptr; running = running->outer_) {
+    if (running->call_ != call_) continue;
+    running->is_settled_ = false;  // see IncomingCall::run
+    return;
+  }
+  sink->fail(call_, dropped());
+}
+
+void IncomingCall::run(void (*body)(void*, IncomingCall&), void* context) noexcept {
+  const auto caught = call_with_trace([&] { body(context, *this); });
+  if (is_settled_) return;
+  is_settled_ = true;
+  sink_.fail(call_, caught ? caught.error : dropped(), caught.traceback);
+}
+
+void IncomingCall::run(ServedOperation operation, ServedObject& self) noexcept {
+  struct Bound {
+    ServedOperation operation;
+    ServedObject& self;
+  } bound{operation, self};
+  run(
+      [](void* context, IncomingCall& call) {
+        const auto& it = *static_cast<Bound*>(context);
+        it.operation(it.self, call);
+      },
+      &bound);
+}
+
+}  // namespace royong::inline v0::detail
