@@ -11,7 +11,6 @@
 #include "memory/robust_mutex.hpp"
 #include "royong/error.hpp"
 #include "sync/spin.hpp"
-#include "sync/state.hpp"
 
 namespace royong::inline v0::channel {
 
@@ -22,120 +21,31 @@ using memory::Owner;
 
 constexpr int lock_spins = 32;
 
-/// In `spare`: its consumer has not handed it over yet. Blocks begin at multiples of 64.
-constexpr Offset unfinished = 1;
-
-Segment& segment(Offset offset) { return memory::at<Segment>(offset); }
-
-bool belongs_to(Offset block, Owner owner) noexcept {
-  try {
-    return memory::owner_of(block) == owner;
-  } catch (const TransferError&) {  // no live block any more
-    return false;
-  }
-}
-
-MessageHeader header_at(const std::byte* place) noexcept {
-  MessageHeader header;
-  std::memcpy(&header, place, sizeof header);
-  return header;
-}
-
-std::uint32_t units_of(const MessageHeader& header) noexcept {
-  return static_cast<std::uint32_t>(bytes_of(header.size) / unit);
-}
-
-LargeMessage large_at(const std::byte* place) noexcept {
-  LargeMessage large;
-  std::memcpy(&large, place + sizeof(MessageHeader), sizeof large);
-  return large;
-}
-
-/// Writes one message. @return the position behind it
-std::uint32_t write(Segment& into, std::uint32_t at, std::uint32_t kind, const void* message,
-                    std::size_t size) noexcept {
-  const MessageHeader header{static_cast<std::uint32_t>(size), kind};
-  std::byte* place = into.at(at);
-  std::memcpy(place, &header, sizeof header);
-  if (size != 0)
-    std::memcpy(place + sizeof header, message, size);  // an empty vector has no address
-  return at + units_of(header);
-}
-
-/** @brief Asks for the lines of the two messages that come after one of this length, to be written to.
- *
- *  The consumers read them last. Without this they would come while the lock is released, which waits for all stores.
- */
-void prefetch_for_write(Segment& into, std::uint32_t at, std::uint32_t units) noexcept {
-  constexpr std::uint32_t line = 64 / unit;
-  const std::uint32_t end = std::min(at - into.start + 2 * units + line, into.units);
-  for (std::uint32_t i = at - into.start + line; i < end; i += line) {
-    const std::byte* place = into.at(into.start + i);
-#if defined(__x86_64__)
-    asm volatile("prefetchw %0" : : "m"(*place));  // the builtin makes a prefetch for reading of it
-#else
-    __builtin_prefetch(place, 1);
-#endif
-  }
-}
-
-/// Asks for the lines of the next message, if it is as long as the last one: they come while that one is copied and the lock released.
-void prefetch_for_read(Segment& from, std::uint32_t at, std::uint32_t units) noexcept {
-  constexpr std::uint32_t line = 64 / unit;
-  const std::uint32_t end = std::min(at - from.start + units, from.units);
-  for (std::uint32_t i = at - from.start + line; i < end; i += line) {
-    __builtin_prefetch(from.at(from.start + i));
-  }
-}
-
-/** @brief The segment behind `now` if nothing of `now` is left to be read at `head`; else 0.
- *
- *  A segment may have no message at all: its maker was killed before the commit, and the next message did not fit.
- */
-Offset next_if_drained(const Segment& now, Position head) {
-  const Offset next = now.next.load(std::memory_order_acquire);
-  return next != 0 && segment(next).start == head.at ? next : 0;
-}
-
 // ---- Repair: under the lock whose owner died. Every step can be done twice. ----
 
 void recover_put(ObjectRecord& record) {
   QueueState& state = state_of(record);
-  const Owner queue = memory::owner_of_object(record);
-  Offset last = state.tail_segment.load();
-  while (const Offset next = segment(last).next.load()) {
-    memory::set_owner(next, queue);
-    state.tail_segment.store(next);
-    last = next;
-  }
+  recover_tail_segments(record);
   const Offset pending = state.pending.load();
   if (pending != 0 && state.pending_at.load() == Position::of(state.tail.load()).at &&
-      belongs_to(pending, queue)) {
+      belongs_to(pending, memory::owner_of_object(record))) {
     memory::free_block(pending);
   }
   state.pending.store(0);
-  if (const Offset spare = state.spare.load(); spare != 0 && (spare & unfinished) == 0) {
-    memory::set_owner(spare, queue);  // consumers leave it alone
-  }
 }
 
 void recover_get(ObjectRecord& record) {
   QueueState& state = state_of(record);
   recover_ledger(record);
-  const Owner queue = memory::owner_of_object(record);
-  const Offset first = state.head_segment.load();
-  if (!belongs_to(first, queue)) state.head_segment.store(segment(first).next.load());
-  if (const Offset spare = state.spare.load(); (spare & unfinished) != 0) {
-    memory::set_owner(spare & ~unfinished, queue);
-    state.spare.store(spare & ~unfinished);
-  }
-
+  recover_head_segments(record);
   const auto head = Position::of(state.head.load());
   if (head.at == Position::of(state.tail.load()).at) return;
   Offset reading = state.head_segment.load();
   while (const Offset next = next_if_drained(segment(reading), head)) reading = next;
   const std::byte* place = segment(reading).at(head.at);
-  if (header_at(place).kind != 0) memory::set_owner(large_at(place).block, queue);
+  if (header_at(place).kind != 0) {
+    memory::set_owner(large_at(place).block, memory::owner_of_object(record));
+  }
 }
 
 /** @brief Runs `section` under the lock, after the repair that the last owner's death calls for.
@@ -168,83 +78,6 @@ auto with_put_lock(ObjectRecord& record, Section section) {
   return locked(record, state_of(record).put_lock, &recover_put, section);
 }
 
-// ---- Segments ----
-
-void begin_segment(Offset offset, std::uint32_t start) {
-  const std::size_t usable = memory::block(offset).size() - sizeof(Segment);
-  auto& made = segment(offset);
-  made.next.store(0, std::memory_order_relaxed);
-  made.start = start;
-  made.units = static_cast<std::uint32_t>(usable / unit);
-}
-
-/// A fresh one of this process's with room for `units`.
-Offset new_segment(std::size_t bytes, std::uint32_t start, std::uint32_t units) {
-  const Offset offset =
-      memory::allocate(std::max(bytes, sizeof(Segment) + std::size_t{units} * unit));
-  begin_segment(offset, start);
-  return offset;
-}
-
-/// The spare, now of this process's, if there is one. Under the put lock.
-Offset take_spare(QueueState& state, std::uint32_t start) {
-  static_assert(longest_segment >= sizeof(Segment) + 2 * largest_inline, "any message fits");
-  // acquire: the consumers are done with it.
-  const Offset spare = state.spare.load(std::memory_order_acquire);
-  if (spare == 0 || (spare & unfinished) != 0) return 0;
-  memory::set_owner(spare, memory::self());  // (0)
-  state.spare.store(0, std::memory_order_release);
-  begin_segment(spare, start);
-  return spare;
-}
-
-/// Keeps a drained segment of this process's, or frees it. Under the get lock.
-void retire_segment(ObjectRecord& record, Offset drained) {
-  QueueState& state = state_of(record);
-  // Only producers change the word meanwhile, and only to 0.
-  if (memory::block(drained).size() < longest_segment || state.spare.load() != 0) {
-    memory::free_block(drained);
-    return;
-  }
-  state.spare.store(drained | unfinished, std::memory_order_relaxed);  // (2a)
-  memory::set_owner(drained, memory::owner_of_object(record));
-  // release: whoever takes it finds us done with it.
-  state.spare.store(drained, std::memory_order_release);
-}
-
-/// The last segment, with room for `units` at the tail: a new one behind it where there is none. Under the put lock.
-Segment& room_for(ObjectRecord& record, std::uint32_t tail, std::uint32_t units) {
-  QueueState& state = state_of(record);
-  Segment& last = segment(state.tail_segment.load(std::memory_order_relaxed));
-  if (tail - last.start + units <= last.units) return last;
-
-  if (tail - Position::of(state.head.load()).at > most_units) {
-    throw ArenaFull("a queue cannot hold more than 16 GiB of small messages");
-  }
-  Offset added = take_spare(state, tail);
-  if (added == 0) {
-    const std::size_t twice = 2 * (sizeof(Segment) + std::size_t{last.units} * unit);
-    added = new_segment(std::min(twice, longest_segment), tail, units);
-  }
-  last.next.store(added, std::memory_order_release);  // (1)
-  memory::set_owner(added, memory::owner_of_object(record));
-  state.tail_segment.store(added, std::memory_order_relaxed);
-  return segment(added);
-}
-
-/// The segment of the message at the head, of which there is one; frees those before, which are drained. Under the get lock.
-Segment& segment_to_read(ObjectRecord& record, Position head) {
-  QueueState& state = state_of(record);
-  Offset first = state.head_segment.load(std::memory_order_relaxed);
-  while (const Offset next = next_if_drained(segment(first), head)) {
-    memory::set_owner(first, memory::self());  // (1)
-    state.head_segment.store(next);            // (2)
-    retire_segment(record, first);
-    first = next;
-  }
-  return segment(first);
-}
-
 // ---- Taking, under the get lock ----
 
 /// Before a word of positions moves on by so many messages: its sum goes where the new word will look for it.
@@ -263,7 +96,7 @@ void take_large(ObjectRecord& record, const std::byte* place, Position head, Mes
   memory::set_owner(large.block, memory::self());  // (3)
   out.adopt(large.block);
   carry_sum(state.blocks_taken, head.messages, 1, large.size);
-  const Position after{head.messages + 1, head.at + units_of(header)};
+  const Position after{head.messages + 1, head.at + units_of(header.size)};
   note_taking(record, 1, after);
   // release: a producer that sees the new head sees that we are done with the segment.
   state.head.store(after.word(), std::memory_order_release);  // (4)
@@ -292,7 +125,7 @@ std::size_t take_locked(ObjectRecord& record, std::size_t max, MessageBatch& out
   while (count < max && at != end) {
     const auto header = header_at(from.at(at));
     if (header.kind != 0) break;
-    at += units_of(header);
+    at += units_of(header.size);
     ++count;
   }
   if (count == 0) {
@@ -373,8 +206,6 @@ void destroy(ObjectRecord& record) noexcept {
 
 }  // namespace
 
-QueueState& state_of(ObjectRecord& record) noexcept { return sync::state_of<QueueState>(record); }
-
 bool is_window_full(const QueueState& state) noexcept {
   const auto window = state.window.load(std::memory_order_relaxed);
   if (window == 0) return false;
@@ -395,10 +226,7 @@ void create_queue(ObjectRecord& record, std::uint32_t maxsize, std::uint32_t win
   memory::init_robust(state.get_lock);
   state.maxsize = maxsize;
   state.window = window;
-  const Offset first = new_segment(first_segment, 0, 1);
-  state.tail_segment = first;
-  state.head_segment = first;
-  memory::set_owner(first, memory::owner_of_object(record));
+  begin_chain(record);
   if (record.kind == detail::ObjectKind::joinable_queue) create_ledger(record);
 }
 
@@ -434,8 +262,8 @@ std::size_t put_some(ObjectRecord& record, std::span<const std::byte> bytes,
     if (block) {
       const auto large = block->message();
       const MessageHeader header{sizeof large, 1};
-      Segment& into = room_for(record, tail.at, units_of(header));
-      const auto end = write(into, tail.at, header.kind, &large, sizeof large);
+      Segment& into = room_for(record, tail.at, units_of(header.size));
+      const auto end = write_message(into, tail.at, header.kind, &large, sizeof large);
       state.pending_at.store(tail.at, std::memory_order_relaxed);
       state.pending.store(large.block, std::memory_order_release);      // (2)
       memory::set_owner(large.block, memory::owner_of_object(record));  // (3)
@@ -445,19 +273,16 @@ std::size_t put_some(ObjectRecord& record, std::span<const std::byte> bytes,
       block->release();
       return 1;
     }
-    const auto units = [](std::size_t size) {
-      return static_cast<std::uint32_t>(bytes_of(size) / unit);
-    };
-    Segment& into = room_for(record, tail.at, units(sizes[0]));
+    Segment& into = room_for(record, tail.at, units_of(sizes[0]));
     std::uint32_t at = tail.at;
     std::uint32_t count = 0;
     for (const std::byte* message = bytes.data(); count < room; ++count) {
       const std::size_t size = sizes[count];
-      if (size > largest_inline || at - into.start + units(size) > into.units) break;
-      at = write(into, at, 0, message, size);
+      if (size > largest_inline || at - into.start + units_of(size) > into.units) break;
+      at = write_message(into, at, 0, message, size);
       message += size;
     }
-    if (count == 1) prefetch_for_write(into, at, units(sizes[0]));
+    if (count == 1) prefetch_for_write(into, at, units_of(sizes[0]));
     carry_sum(state.blocks_put, tail.messages, count, 0);
     // release: whoever sees this tail sees the messages and the segment.
     state.tail.store(Position{tail.messages + count, at}.word(), std::memory_order_release);  // (4)

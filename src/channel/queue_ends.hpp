@@ -8,6 +8,7 @@
 #include <optional>  // for std::optional
 #include <span>      // for std::span
 
+#include "channel/queue_chain.hpp"
 #include "channel/queue_state.hpp"
 #include "memory/objects.hpp"
 #include "royong/detail/byte_queue.hpp"
@@ -16,13 +17,6 @@ namespace royong::inline v0::channel {
 
 using detail::MessageBatch;
 using detail::ObjectRecord;
-
-QueueState& state_of(ObjectRecord& record) noexcept;
-
-/// Bytes that a message takes in a segment: its header, itself, and up to the next unit.
-inline std::size_t bytes_of(std::size_t size) noexcept {
-  return sizeof(MessageHeader) + (size + unit - 1) / unit * unit;
-}
 
 /// Makes a fresh record a queue. @param window  bytes that it holds before puts wait; 0: no limit @throws ArenaFull
 void create_queue(ObjectRecord& record, std::uint32_t maxsize, std::uint32_t window = 0);
