@@ -6,24 +6,23 @@
 #include <memory>     // for std::make_unique
 #include <optional>   // for std::optional
 #include <string>     // for std::to_string
-#include <utility>    // for std::exchange
 
 #include "channel/queue_ends.hpp"
 #include "channel/queue_state.hpp"
+#include "channel/queue_wait.hpp"
 #include "memory/blocks.hpp"
 #include "memory/objects.hpp"
 #include "os/error.hpp"
 #include "royong/error.hpp"
-#include "sync/spin.hpp"
 
 namespace royong::inline v0::detail {
 
 namespace {
 
+using channel::For;
+using channel::notify_after_unlock;
 using channel::Position;
 using channel::QueueState;
-
-constexpr int spin_rounds = 200;
 
 std::uint32_t messages_in(const QueueState& state) noexcept {
   for (;;) {
@@ -47,65 +46,6 @@ void refuse_closed(const std::atomic<bool>& closed) {
   if (closed.load(std::memory_order_relaxed)) {
     throw UsageError("the queue is closed in this process");
   }
-}
-
-/** Whether this thread has put something since it last waited for something: then what it waits for now may well be the answer, and the
- *  processes take turns. Else messages flow, and the wait is one from afar: every look takes the line of `tail` away from the producers, and the next put pays for its
- *  return. Who looks seldom finds many messages at a time.
- */
-thread_local bool expects_answer = false;
-
-/// So many looks at the shortest distance come first when an answer is expected: a few microseconds.
-constexpr int hasty_looks = 100;
-
-/// What a wait is for.
-enum class For { message, room, end };
-
-/** @brief Repeats `attempt` until it has done something; in between, while `hopeless`, it spins and then sleeps on `events`.
- *  @return how much was done; 0: the time was over
- */
-template <For what, class Attempt, class Hopeless>
-std::size_t wait_for(Attempt attempt, Hopeless hopeless, sync::EventCount& events, Timeout timeout,
-                     ByteQueue::Closed closed) {
-  refuse_closed(closed);
-  if (const auto done = attempt(); done != 0 || timeout.is_poll()) return done;
-  const auto deadline = timeout.deadline();
-  int haste = what == For::message && std::exchange(expects_answer, false) ? hasty_looks : 0;
-  sync::Spinner spinner(spin_rounds, &events);
-  if (what == For::message && haste == 0) spinner.look_from_afar();
-  while (spinner.once()) {
-    for (; haste > 0 && hopeless(); --haste) sync::pause();
-    if (hopeless()) continue;
-    if (const auto done = attempt()) return done;
-  }
-  for (;;) {
-    const auto key = events.prepare();
-    refuse_closed(closed);
-    if (const auto done = attempt()) {
-      // Passed on: the wake-up of somebody who was killed before acting on it may be among those we got.
-      if (!hopeless()) events.notify_one();
-      return done;
-    }
-    if (!events.wait(key, deadline)) return attempt();
-  }
-}
-
-/** @brief Whether somebody may be asleep, for who has just released the lock under which it published.
- *
- *  Stands for the fence of `notify`: a robust mutex is released by an atomic read-modify-write, which on x86 is a full fence. Elsewhere it is none.
- */
-bool has_sleepers_after_unlock(const sync::EventCount& events) noexcept {
-#if defined(__x86_64__)
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-#else
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-#endif
-  return (events.word.load(std::memory_order_relaxed) & 1) != 0;
-}
-
-void notify_after_unlock(sync::EventCount& events, std::size_t changes) noexcept {
-  if (!has_sleepers_after_unlock(events)) return;
-  changes == 1 ? events.notify_one() : events.notify_all();
 }
 
 }  // namespace
@@ -215,7 +155,7 @@ std::size_t ByteQueue::put_many(std::span<const std::byte> bytes,
     return this->full() && state.shut.load(std::memory_order_relaxed) == channel::open;
   };
   const auto deadline = timeout.deadline();
-  expects_answer = true;
+  channel::expects_answer = true;
   std::size_t done = 0;
   while (done < sizes.size()) {
     // What is large is copied into its block before the lock is taken.
@@ -226,7 +166,8 @@ std::size_t ByteQueue::put_many(std::span<const std::byte> bytes,
     };
     std::size_t put = 0;
     try {
-      put = wait_for<For::room>(attempt, full, state.not_full, timeout, closed);
+      put = channel::wait_for<For::room>(attempt, full, state.not_full, timeout,
+                                         [&] { refuse_closed(closed); });
     } catch (...) {
       if (done == 0)
         throw;  // else the caller learns what is in the queue, and the next put says why no more
@@ -248,7 +189,8 @@ bool ByteQueue::get(MessageBatch& out, std::size_t max, Timeout timeout, Closed 
            state.shut.load(std::memory_order_relaxed) == channel::open;
   };
   const auto attempt = [&] { return channel::take_some(*record_, max, out); };
-  const auto taken = wait_for<For::message>(attempt, empty, state.not_empty, timeout, closed);
+  const auto taken = channel::wait_for<For::message>(attempt, empty, state.not_empty, timeout,
+                                                     [&] { refuse_closed(closed); });
   if (taken != 0 && state.maxsize.load(std::memory_order_relaxed) != 0) {
     notify_after_unlock(state.not_full, taken);
   }
@@ -286,12 +228,12 @@ void ByteQueue::task_done(Closed closed) const {
 bool ByteQueue::join(Timeout timeout, Closed closed) const {
   QueueState& state = channel::state_of(*record_);
   // Both only grow, and the first is never ahead: if they are equal now, they were equal when the first was read.
-  const auto attempt = [&]() -> std::size_t {
+  const auto attempt = [&] {
     const auto done = state.done.load(std::memory_order_acquire);
     return done == Position::of(state.tail.load(std::memory_order_acquire)).messages;
   };
-  return wait_for<For::end>(
-             attempt, [&] { return attempt() == 0; }, state.all_done, timeout, closed) != 0;
+  return channel::wait_for<For::end>(
+      attempt, [&] { return !attempt(); }, state.all_done, timeout, [&] { refuse_closed(closed); });
 }
 
 std::size_t ByteQueue::lost() const noexcept {

@@ -10,12 +10,12 @@
 #include "channel/ends.hpp"
 #include "channel/queue_ends.hpp"
 #include "channel/queue_state.hpp"
+#include "channel/queue_wait.hpp"
 #include "memory/objects.hpp"
 #include "os/fd.hpp"
 #include "royong/connection.hpp"
 #include "royong/error.hpp"
 #include "sync/lock_repair.hpp"
-#include "sync/spin.hpp"
 #include "sync/watch.hpp"
 
 namespace royong::inline v0::channel {
@@ -27,7 +27,6 @@ using detail::ObjectRef;
 
 /// Bytes that one direction holds before a writer waits.
 constexpr std::uint32_t window = 1u << 20;
-constexpr int spin_rounds = 200;
 
 bool is_empty(const QueueState& state) noexcept {
   return state.head.load(std::memory_order_relaxed) == state.tail.load(std::memory_order_acquire);
@@ -40,18 +39,6 @@ bool may_receive(ObjectRecord& record, std::uint32_t) noexcept {
 
 bool is_hung_up(ObjectRecord& record, std::uint32_t) noexcept {
   return state_of(record).shut.load(std::memory_order_acquire) != open;
-}
-
-/** @brief Wakes one sleeper, by who has just released the robust lock under which it published.
- *
- *  Releasing it is an atomic read-modify-write, which on x86 is the full fence that a notifier needs between publishing and looking for sleepers.
- */
-void notify_after_unlock(sync::EventCount& events) noexcept {
-#if defined(__x86_64__)
-  std::atomic_signal_fence(std::memory_order_seq_cst);
-  if ((events.word.load(std::memory_order_relaxed) & 1) == 0) return;
-#endif
-  events.notify_one();
 }
 
 /// See end_state.hpp. The queues live as long as this object, which carries pins on them.
@@ -80,13 +67,14 @@ class PipeEnd final : public detail::ConnectionEnd {
     ObjectRecord& record = out_.record();
     QueueState& state = state_of(record);
     try {
-      wait_until(
-          state.not_full, forever, [&] { return put_some(record, body, {&size, 1}, block) != 0; },
-          [&] { return is_window_full(state) && !is_hung_up(record, 0); });
+      expects_answer = true;
+      wait_for<For::room>([&] { return put_some(record, body, {&size, 1}, block); },
+                          [&] { return is_window_full(state) && !is_hung_up(record, 0); },
+                          state.not_full, forever, [this] { refuse_closed(); });
     } catch (const ShutDown&) {
       throw BrokenPipe("the other end of the pipe is closed: nobody can receive what is sent");
     }
-    notify_after_unlock(state.not_empty);
+    notify_after_unlock(state.not_empty, 1);
     state.filled.ring(record);
   }
 
@@ -94,17 +82,19 @@ class PipeEnd final : public detail::ConnectionEnd {
     ObjectRecord& record = in_.record();
     QueueState& state = state_of(record);
     try {
-      if (!wait_until(
-              state.not_empty, timeout, [&] { return take_some(record, 1, out.batch()) != 0; },
-              [&] { return !may_receive(record, 0); })) {
+      if (wait_for<For::message>([&] { return take_some(record, 1, out.batch()); },
+                                 [&] { return !may_receive(record, 0); }, state.not_empty, timeout,
+                                 [this] { refuse_closed(); }) == 0) {
         throw TimeoutError("nothing came through the pipe within the time given");
       }
     } catch (const ShutDown&) {
       throw EndOfFile("the other end of the pipe is closed, and all it sent has been received");
     }
-    notify_after_unlock(state.not_full);
-    // Behind the same fence.
-    if (is_empty(state)) state.drained.ring(record);
+    notify_after_unlock(state.not_full, 1);
+    // Behind the same fence. The producers' line is left alone while nobody asked.
+    if (state.drained.asked.load(std::memory_order_relaxed) != 0 && is_empty(state)) {
+      state.drained.ring(record);
+    }
     out.adopt_batch();
     if (out.body().size() > longest) {
       stop_reading();
@@ -117,7 +107,9 @@ class PipeEnd final : public detail::ConnectionEnd {
   bool do_poll(Timeout timeout) override {
     ObjectRecord& record = in_.record();
     const auto ready = [&] { return may_receive(record, 0); };
-    return wait_until(state_of(record).not_empty, timeout, ready, [&] { return !ready(); });
+    return wait_for<For::message>(
+        ready, [&] { return !ready(); }, state_of(record).not_empty, timeout,
+        [this] { refuse_closed(); });
   }
 
   int do_fileno() override {
@@ -170,30 +162,6 @@ class PipeEnd final : public detail::ConnectionEnd {
     delete watch_.exchange(nullptr);
     in_ = ObjectRef();
     out_ = ObjectRef();
-  }
-
-  /** @brief Repeats `attempt` until it succeeds; in between, while `hopeless`, it spins and then sleeps on `events`.
-   *  @return false: the time was over
-   */
-  template <class Attempt, class Hopeless>
-  bool wait_until(sync::EventCount& events, Timeout timeout, Attempt attempt, Hopeless hopeless) {
-    if (attempt()) return true;
-    if (timeout.is_poll()) return false;
-    const auto deadline = timeout.deadline();
-    for (sync::Spinner spinner(spin_rounds, &events); spinner.once();) {
-      if (!hopeless() && attempt()) return true;
-    }
-    for (;;) {
-      const auto key = events.prepare();
-      refuse_closed();
-      if (attempt()) {
-        // Passed on: the wake-up of somebody who was killed before acting on it may be among those we got, and a
-        // poll takes nothing.
-        if (!hopeless()) events.notify_one();
-        return true;
-      }
-      if (!events.wait(key, deadline)) return attempt();
-    }
   }
 
   ObjectRef in_;

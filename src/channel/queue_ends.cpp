@@ -150,6 +150,42 @@ void discard_locked(ObjectRecord& record) {
   }
 }
 
+// ---- The window ----
+
+/** @brief The bytes in blocks that were ever taken, as of `head`.
+ *
+ *  A head that moves meanwhile may leave it too high, by one message: then the window is too wide by that one until the next look. It is no hard limit.
+ */
+std::uint64_t taken_in_blocks(const QueueState& state, Position head) noexcept {
+  return state.blocks_taken[head.messages & 1].load(std::memory_order_relaxed);
+}
+
+bool fills_window(const QueueState& state, Position tail, std::uint32_t head_at,
+                  std::uint64_t taken) noexcept {
+  const auto window = state.window.load(std::memory_order_relaxed);
+  const auto put = state.blocks_put[tail.messages & 1].load(std::memory_order_relaxed);
+  const std::uint64_t in_segments = std::uint64_t{tail.at - head_at} * unit;
+  const std::uint64_t in_blocks = put >= taken ? put - taken : 0;
+  return window != 0 && in_segments + in_blocks >= window;
+}
+
+/** @brief Whether the window leaves no room, under the put lock: the consumers' line is read only when what was last seen of it says so.
+ *
+ *  What was seen is behind the truth, each word for itself: a death between the two stores leaves at worst a window that seems fuller than it is,
+ *  and so the next look.
+ */
+bool is_window_full_locked(QueueState& state, Position tail) noexcept {
+  if (!fills_window(state, tail, state.seen_head_at.load(std::memory_order_relaxed),
+                    state.seen_taken.load(std::memory_order_relaxed))) {
+    return false;
+  }
+  const auto head = Position::of(state.head.load(std::memory_order_acquire));
+  const auto taken = taken_in_blocks(state, head);
+  state.seen_head_at.store(head.at, std::memory_order_relaxed);
+  state.seen_taken.store(taken, std::memory_order_relaxed);
+  return fills_window(state, tail, head.at, taken);
+}
+
 [[noreturn]] void throw_shut() { throw ShutDown("the queue is shut down"); }
 
 // ---- What the memory floor calls ----
@@ -207,17 +243,9 @@ void destroy(ObjectRecord& record) noexcept {
 }  // namespace
 
 bool is_window_full(const QueueState& state) noexcept {
-  const auto window = state.window.load(std::memory_order_relaxed);
-  if (window == 0) return false;
   const auto tail = Position::of(state.tail.load(std::memory_order_acquire));
   const auto head = Position::of(state.head.load(std::memory_order_acquire));
-  const auto put = state.blocks_put[tail.messages & 1].load(std::memory_order_relaxed);
-  const auto taken = state.blocks_taken[head.messages & 1].load(std::memory_order_relaxed);
-  const std::uint64_t in_segments = std::uint64_t{tail.at - head.at} * unit;
-  // A head that moves meanwhile may leave `taken` too high: then the sum of blocks seems negative, or too low by
-  // one message. Neither harms: a window is no hard limit.
-  const std::uint64_t in_blocks = put >= taken ? put - taken : 0;
-  return in_segments + in_blocks >= window;
+  return fills_window(state, tail, head.at, taken_in_blocks(state, head));
 }
 
 void create_queue(ObjectRecord& record, std::uint32_t maxsize, std::uint32_t window) {
@@ -258,7 +286,7 @@ std::size_t put_some(ObjectRecord& record, std::span<const std::byte> bytes,
       room = std::min<std::size_t>(room, maxsize - (tail.messages - seen));
       if (room == 0) return 0;
     }
-    if (is_window_full(state)) return 0;
+    if (is_window_full_locked(state, tail)) return 0;
     if (block) {
       const auto large = block->message();
       const MessageHeader header{sizeof large, 1};

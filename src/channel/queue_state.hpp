@@ -116,6 +116,8 @@ struct QueueState {
   std::atomic<std::uint64_t> blocks_put[2];  ///< see "A window"
   /// `head.messages` as a producer last saw it: while that leaves room, the consumers' line is left alone.
   std::atomic<std::uint32_t> seen_head;
+  std::atomic<std::uint32_t> seen_head_at;  ///< likewise `head.at`, for the window
+  std::atomic<std::uint64_t> seen_taken;    ///< and the sum of `blocks_taken`
 
   alignas(64) pthread_mutex_t get_lock;
   std::atomic<memory::Offset> head_segment;
