@@ -17,22 +17,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   size -= 2;
   try {
     royong::channel::FrameReader reader(longest);
-    std::size_t body = 0;
+    std::size_t came = 0;  // of this frame
     while (size > 0) {
       const auto room = reader.room();
-      if (room.empty() || room.size() > std::max<std::size_t>(64 * 1024, body)) std::abort();
+      if (room.empty() || room.size() > std::max<std::size_t>(64 * 1024, came)) std::abort();
       const std::size_t count = std::min({room.size(), size, piece});
       std::memcpy(room.data(), data, count);
       data += count;
       size -= count;
-      const bool in_body = reader.header_bytes().size() == royong::channel::frame_header_size;
-      const bool complete = reader.advance(count);
-      if (in_body) body += count;
-      if (!complete) continue;
-      if (reader.header().length > longest || reader.header().length != body) std::abort();
-      if (reader.take_body().size() != body) std::abort();
+      came += count;
+      if (!reader.advance(count)) continue;
+      // Complete: all of it and nothing of the next one.
+      const auto length = reader.header().length;
+      if (length > longest) std::abort();
+      if (came != std::max<std::size_t>(24 + length, royong::channel::shortest_frame)) std::abort();
+      if (reader.take_body().size() != length) std::abort();
       reader = royong::channel::FrameReader(longest);
-      body = 0;
+      came = 0;
     }
   } catch (const royong::TransferError&) {
   } catch (const royong::AuthenticationError&) {

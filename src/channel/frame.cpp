@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::array<char, 4> frame_magic{'R', 'Y', 'F', '1'};
 constexpr std::size_t first_room = std::size_t{64} * 1024;
+/// Of a body, in the first `shortest_frame` bytes.
+constexpr std::size_t most_in_first = shortest_frame - frame_header_size;
 
 }  // namespace
 
@@ -43,8 +45,14 @@ FrameHeader decode_frame_header(std::span<const std::byte, frame_header_size> by
   return header;
 }
 
+std::span<const std::byte> padding_behind(std::uint64_t length) noexcept {
+  static constexpr std::array<std::byte, most_in_first> zeros{};
+  return std::span(zeros).subspan(
+      static_cast<std::size_t>(std::min<std::uint64_t>(length, most_in_first)));
+}
+
 std::span<std::byte> FrameReader::room() {
-  if (in_header_ < frame_header_size) return std::span(header_bytes_).subspan(in_header_);
+  if (in_first_ < shortest_frame) return std::span(first_).subspan(in_first_);
   if (in_body_ == body_.size()) {
     const auto wanted = std::min<std::uint64_t>(header_.length, std::max(first_room, 2 * in_body_));
     body_.resize(static_cast<std::size_t>(wanted));
@@ -53,18 +61,26 @@ std::span<std::byte> FrameReader::room() {
 }
 
 bool FrameReader::advance(std::size_t count) {
-  if (in_header_ < frame_header_size) {
-    in_header_ += count;
-    if (in_header_ < frame_header_size) return false;
-    header_ = decode_frame_header(header_bytes_);
+  if (in_first_ == shortest_frame) {
+    in_body_ += count;
+    return in_body_ == header_.length;
+  }
+  const bool had_header = in_first_ >= frame_header_size;
+  in_first_ += count;
+  if (in_first_ < frame_header_size) return false;
+  if (!had_header) {
+    // As soon as it is there: a refusal is no longer than that.
+    header_ = decode_frame_header(std::span(first_).first<frame_header_size>());
     if (header_.length > longest_) {
       throw FrameTooLong("bad message length: " + std::to_string(header_.length) +
                          " bytes come where at most " + std::to_string(longest_) +
                          " are wanted; this end can receive no more");
     }
-  } else {
-    in_body_ += count;
   }
+  if (in_first_ < shortest_frame) return false;
+  in_body_ = static_cast<std::size_t>(std::min<std::uint64_t>(header_.length, most_in_first));
+  const auto* body = first_.data() + frame_header_size;
+  body_.assign(body, body + in_body_);
   return in_body_ == header_.length;
 }
 

@@ -9,6 +9,10 @@
  *  | 8 | length of the body |
  *  | 8 | hash of the body's type |
  *  | length | body |
+ *  | ... | zeros, up to 128 bytes in all |
+ *
+ *  **Why no frame is shorter:** so many bytes can be read at once without taking any of the next frame, which may be for another process that
+ *  holds the descriptor, and without knowing the length. So a short message costs one read, and not one for its header and one for its body.
  *
  *  Numbers are in the byte order of the machine; the handshake has made sure that both sides have the same.
  */
@@ -25,6 +29,8 @@
 namespace royong::inline v0::channel {
 
 inline constexpr std::size_t frame_header_size = 24;
+/// Bytes of header, body and zeros together at the least.
+inline constexpr std::size_t shortest_frame = 128;
 /// Bytes that a body may have at the most, whatever the reader allows.
 inline constexpr std::uint64_t longest_frame = std::uint64_t{1} << 40;
 
@@ -38,6 +44,9 @@ struct FrameHeader {
 using FrameBytes = std::array<std::byte, frame_header_size>;
 
 FrameBytes encode_frame_header(const FrameHeader& header) noexcept;
+
+/// The zeros that follow a body of this length.
+std::span<const std::byte> padding_behind(std::uint64_t length) noexcept;
 
 /** @brief The header in these bytes.
  *  @throws AuthenticationError they are the refusal of a listener that wants a key
@@ -71,20 +80,16 @@ class FrameReader {
   bool advance(std::size_t count);
 
   /// Whether nothing of the frame has come yet.
-  bool untouched() const noexcept { return in_header_ == 0; }
+  bool untouched() const noexcept { return in_first_ == 0; }
   void set_longest(std::uint64_t longest) noexcept { longest_ = longest; }
 
   const FrameHeader& header() const noexcept { return header_; }
   std::vector<std::byte> take_body() noexcept { return std::move(body_); }
-  /// What has come of the header.
-  std::span<const std::byte> header_bytes() const noexcept {
-    return std::span(header_bytes_).first(in_header_);
-  }
 
  private:
   std::uint64_t longest_;
-  FrameBytes header_bytes_{};
-  std::size_t in_header_ = 0;
+  std::array<std::byte, shortest_frame> first_{};  ///< the header, and what of the body fits
+  std::size_t in_first_ = 0;
   FrameHeader header_{};
   std::vector<std::byte> body_;
   std::size_t in_body_ = 0;

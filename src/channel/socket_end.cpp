@@ -9,6 +9,7 @@
 #include "channel/end_state.hpp"
 #include "channel/ends.hpp"
 #include "channel/frame.hpp"
+#include "channel/queue_wait.hpp"
 #include "channel/stream.hpp"
 #include "memory/slots.hpp"
 #include "os/poll.hpp"
@@ -16,6 +17,7 @@
 #include "royong/connection.hpp"
 #include "royong/error.hpp"
 #include "sync/eventcount.hpp"
+#include "sync/spin.hpp"
 
 namespace royong::inline v0::channel {
 
@@ -23,6 +25,9 @@ namespace {
 
 using detail::ObjectRef;
 using os::Deadline;
+
+/// A round is a microsecond at the most, and a read that finds nothing.
+constexpr int spin_rounds = 64;
 
 os::Fd of_frame(bool wanted, os::Fd& came) { return wanted ? std::move(came) : os::Fd(); }
 
@@ -91,9 +96,12 @@ class SocketEnd final : public detail::ConnectionEnd {
     if (head.empty()) body = body.subspan(detail::type_bytes);
     header.length = body.size();
     auto header_bytes = encode_frame_header(header);
-    std::array<iovec, 2> parts{{{header_bytes.data(), header_bytes.size()},
-                                {const_cast<std::byte*>(body.data()), body.size()}}};
+    const auto padding = padding_behind(body.size());
+    std::array<iovec, 3> parts{{{header_bytes.data(), header_bytes.size()},
+                                {const_cast<std::byte*>(body.data()), body.size()},
+                                {const_cast<std::byte*>(padding.data()), padding.size()}}};
 
+    expects_answer = true;
     const Turn turn(*this, state_.sending, Deadline::max());
     state_.sending.mark_consistent();
     if (state_.outflow == Outflow::begun) tear();
@@ -141,7 +149,7 @@ class SocketEnd final : public detail::ConnectionEnd {
     reader_.set_longest(longest);
     while (!complete_) {
       refuse_closed();
-      const Progress progress = read_some();
+      const Progress progress = read_awake(deadline);
       if (progress.ended) throw_end();
       if (progress.bytes == 0 && !wait_for(progress.wants, deadline)) {
         throw TimeoutError("nothing came through the connection within the time given");
@@ -154,6 +162,18 @@ class SocketEnd final : public detail::ConnectionEnd {
     state_.in_the_middle = 0;
     descriptor = of_frame((header.flags & FrameHeader::with_descriptor) != 0, descriptor_);
     descriptor_.reset();
+  }
+
+  /** @brief What has come; or what comes while this thread stays awake for it, when it has sent something and may expect an answer.
+   *
+   *  To sleep and to be woken costs as much as the round trip.
+   */
+  Progress read_awake(Deadline deadline) {
+    Progress progress = read_some();
+    if (deadline == Deadline::min() || !std::exchange(expects_answer, false)) return progress;
+    sync::Spinner spinner(spin_rounds, this);
+    while (progress.bytes == 0 && !progress.ended && spinner.once()) progress = read_some();
+    return progress;
   }
 
   Progress read_some() {

@@ -224,6 +224,9 @@ TEST_P(SocketConnection, time_that_ends_in_the_middle_of_a_message_loses_nothing
   ASSERT_EQ(::send(a_.fileno(), header.data() + 10, header.size() - 10, 0), 14);
   EXPECT_THROW(b_.recv<int>(2ms), TimeoutError);
   ASSERT_EQ(::send(a_.fileno(), &number, sizeof number, 0), 4);
+  EXPECT_THROW(b_.recv<int>(2ms), TimeoutError);
+  const auto zeros = channel::padding_behind(sizeof number);
+  ASSERT_EQ(::send(a_.fileno(), zeros.data(), zeros.size(), 0), 100);
   EXPECT_EQ(b_.recv<int>(), 42);
 }
 
