@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief ServedBarrier: what a ManagerBarrier stands for, in the server. Used by the server's one thread.
+ */
+#pragma once
+
+#include "royong/detail/config.hpp"
+#include "royong/detail/manager/served.hpp"
+#include "royong/detail/manager/waiting_line.hpp"
+#include "royong/timeout.hpp"
+
+namespace royong::inline v0::detail {
+
+/// Parties that wait for each other: those in line have arrived, and are never all of them.
+class ROYONG_API ServedBarrier : public Served<ServedBarrier> {
+ public:
+  /// @param timeout of each `wait` that names none @throws UsageError fewer parties than one
+  ServedBarrier(int parties, Timeout timeout);
+
+  /// Answers which of the parties this is, in the order of arrival. Fails with BrokenBarrierError.
+  void wait(Answer<int> answer);
+  void wait_for(Answer<int> answer, Timeout timeout);
+  void reset();
+  void abort();
+  int parties() const noexcept { return parties_; }
+  int n_waiting() const noexcept { return static_cast<int>(line_.size()); }
+  bool broken() const noexcept { return broken_; }
+  /// A party that was here breaks the barrier.
+  void forget(SessionId gone) noexcept override;
+
+  using Operations =
+      OperationList<&ServedBarrier::wait, &ServedBarrier::wait_for, &ServedBarrier::reset,
+                    &ServedBarrier::abort, &ServedBarrier::parties, &ServedBarrier::n_waiting,
+                    &ServedBarrier::broken>;
+
+ private:
+  void send_away() noexcept;
+
+  const int parties_;
+  const Timeout timeout_;
+  bool broken_ = false;
+  WaitingLine<int> line_;
+};
+
+}  // namespace royong::inline v0::detail

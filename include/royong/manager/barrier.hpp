@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief ManagerBarrier: a place in a manager's server that a number of parties pass together.
+ */
+#pragma once
+
+#include "royong/detail/config.hpp"
+#include "royong/detail/manager/objects/barrier.hpp"
+#include "royong/detail/manager/proxy_base.hpp"
+#include "royong/timeout.hpp"
+
+namespace royong::inline v0 {
+
+/** @brief Barrier, in a manager's server: lets parties pass when all of them have arrived. Made by `Manager::barrier(n)`.
+ *
+ *  Its members and rules are those of Barrier, without an action. A proxy: a value whose copies refer to the one barrier. **Errors, threads and processes** as with ManagerLock; `wait`: `BrokenBarrierError`.
+ *
+ *  **If the peer dies.** A party that ends inside `wait` breaks the barrier for all, until `reset`: nobody passes with the dead counted in.
+ *
+ *  Example: examples/manager_lock.cpp
+ */
+class ManagerBarrier : public detail::ProxyOf<detail::ServedBarrier> {
+  using Object = detail::ServedBarrier;
+
+ public:
+  using detail::ProxyOf<Object>::ProxyOf;
+
+  /** @brief Arrives, and waits for the others, for the time that was given to `Manager::barrier`.
+   *  @return which of the parties this is: 0 for the first to arrive, parties() - 1 for the last
+   *  @throws BrokenBarrierError the barrier is broken, or was broken or reset meanwhile, or the time is over, which breaks it
+   */
+  int wait() const { return invoke<&Object::wait>(); }
+  /// Likewise, for this time.
+  int wait(Timeout timeout) const { return invoke<&Object::wait_for>(timeout); }
+
+  /// Makes it empty and whole: who waits gets `BrokenBarrierError`, who comes begins a new round.
+  void reset() const { invoke<&Object::reset>(); }
+  /// Breaks it, until `reset`.
+  void abort() const { invoke<&Object::abort>(); }
+  /// How many pass together.
+  int parties() const { return invoke<&Object::parties>(); }
+  /// How many wait at this instant.
+  int n_waiting() const { return invoke<&Object::n_waiting>(); }
+  /// Whether it is broken, at this instant.
+  bool broken() const { return invoke<&Object::broken>(); }
+};
+
+}  // namespace royong::inline v0
