@@ -10,8 +10,13 @@ target_compile_options(royong PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${warnings}>")
 
 # Every public header compiles on its own (target all_verify_interface_header_sets).
 set_target_properties(royong PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
-if(TARGET royong_asio)
-  set_target_properties(royong_asio PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+foreach(component royong_asio royong_mpi)
+  if(TARGET ${component})
+    set_target_properties(${component} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
+  endif()
+endforeach()
+if(TARGET royong_mpi)
+  target_compile_options(royong_mpi PRIVATE "${warnings}")
 endif()
 
 # A compiler cache, where there is one. The sloppiness is what it needs to cache precompiled headers.

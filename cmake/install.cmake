@@ -27,6 +27,18 @@ if(TARGET royong_asio)
   export(EXPORT royong-asio-targets NAMESPACE royong::)
 endif()
 
+if(TARGET royong_mpi)
+  install(
+    TARGETS royong_mpi
+    EXPORT royong-mpi-targets
+    FILE_SET HEADERS)
+  install(
+    EXPORT royong-mpi-targets
+    NAMESPACE royong::
+    DESTINATION "${package_dir}")
+  export(EXPORT royong-mpi-targets NAMESPACE royong::)
+endif()
+
 configure_package_config_file(cmake/royongConfig.cmake.in royongConfig.cmake INSTALL_DESTINATION "${package_dir}")
 write_basic_package_version_file(royongConfigVersion.cmake COMPATIBILITY SameMajorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/royongConfig.cmake" "${PROJECT_BINARY_DIR}/royongConfigVersion.cmake"

@@ -4,7 +4,9 @@
 # Globs, because several people add files at the same moment; CONFIGURE_DEPENDS looks again at every build.
 file(GLOB_RECURSE sources CONFIGURE_DEPENDS src/*.cpp src/*.S)
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS include/*.hpp)
-list(FILTER headers EXCLUDE REGEX "/royong/asio(/|\\.hpp$)") # a component of its own: asio.cmake
+# Components of their own: asio.cmake, mpi.cmake.
+list(FILTER sources EXCLUDE REGEX "/src/mpi/")
+list(FILTER headers EXCLUDE REGEX "/royong/(asio|mpi)(/|\\.hpp$)")
 
 add_library(royong ${sources})
 add_library(royong::royong ALIAS royong)

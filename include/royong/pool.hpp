@@ -106,11 +106,7 @@ class Pool {
    *  @throws std::system_error  no worker could be started
    */
   explicit Pool(int processes = 0, PoolOptions options = {})
-      : core_(detail::PoolCore::create(
-            {processes, std::move(options.initializer.call_), std::move(options.initializer.kept_),
-             options.maxtasksperchild, options.start_method, std::move(options.limits),
-             std::move(options.name), options.restarts, std::move(options.trace),
-             options.inline_tasks, false})) {}
+      : core_(detail::PoolCore::create(make_plan(processes, std::move(options)))) {}
   Pool(Pool&& other) noexcept = default;
   Pool& operator=(Pool&& other) noexcept {
     std::swap(core_, other.core_);
@@ -304,6 +300,20 @@ class Pool {
     }
   }
 
+  static detail::PoolPlan make_plan(int processes, PoolOptions options) {
+    return {processes,
+            std::move(options.initializer.call_),
+            std::move(options.initializer.kept_),
+            options.maxtasksperchild,
+            options.start_method,
+            std::move(options.limits),
+            std::move(options.name),
+            options.restarts,
+            std::move(options.trace),
+            options.inline_tasks,
+            false};
+  }
+
   detail::PoolCore& core() const {
     if (!core_) throw UsageError("the pool was moved away");
     return *core_;
@@ -372,6 +382,14 @@ namespace detail {
 struct PoolAccess {
   static PoolCore& core(const Pool& pool) { return pool.core(); }
   static PoolCore& core(const ProcessPoolExecutor& executor) { return executor.pool_.core(); }
+  /// An executor of a component.
+  template <class Executor>
+  static PoolCore& core(const Executor& executor) {
+    return executor.core();
+  }
+  static PoolPlan plan(int processes, PoolOptions options) {
+    return Pool::make_plan(processes, std::move(options));
+  }
 };
 
 }  // namespace detail

@@ -94,6 +94,8 @@ struct ProcessPlan {
 };
 
 ROYONG_API void set_forkserver_preload(std::vector<std::byte> call);
+/// Starts the forkserver now, where it is the default, for who will start threads or open devices that no worker should have.
+ROYONG_API void start_forkserver();
 
 /// Whether `init` has run: functions have names only then.
 ROYONG_API bool is_initialised() noexcept;

@@ -238,6 +238,15 @@ Launched launch_by_forkserver(memory::Owner slot, Readiness readiness) {
   return launch_by_spawn(slot);
 }
 
+void start_forkserver() {
+  require_member();
+  if (default_start_method() != StartMethod::forkserver) return;
+  auto& own = client();
+  const std::lock_guard lock(own.mutex);
+  // One that dies is started again with the first process that is wanted.
+  if (own.server == 0 && !own.degraded) start(own);
+}
+
 void stop_forkserver() noexcept {
   auto& own = client();
   const std::lock_guard lock(own.mutex);

@@ -6,6 +6,7 @@
 #include <memory>   // for std::unique_ptr
 #include <sstream>  // for std::ostringstream
 #include <string>   // for std::to_string
+#include <utility>  // for std::move
 
 #include "royong/detail/call.hpp"
 #include "royong/error.hpp"
@@ -97,6 +98,28 @@ void* resolve(FunctionId id) {
   }
   return reinterpret_cast<void*>(address);
 }
+
+std::optional<ModuleName> module_name(std::uint32_t index) {
+  try {
+    LoadedModule module = transfer::registered_module(index);
+    return ModuleName{std::move(module.identity), std::move(module.path), module.is_main};
+  } catch (const TransferError&) {
+    return std::nullopt;
+  }
+}
+
+void adopt_module(std::uint32_t index, const ModuleName& name) {
+  if (name.is_main && name.identity != main_build_id())
+    throw TransferError("the main program is another one: build-id " + name.identity +
+                        " there, and here " + main_build_id());
+  LoadedModule module;
+  module.is_main = name.is_main;
+  module.identity = name.identity;
+  module.path = name.path;
+  transfer::register_module_at(index, module);
+}
+
+std::string main_build_id() { return transfer::main_module().identity; }
 
 void run_call(Reader& in, Writer& out) {
   FunctionId id;

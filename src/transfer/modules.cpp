@@ -74,6 +74,30 @@ std::uint32_t register_module(const LoadedModule& module) {
                    " modules were sent to other processes: the table is full");
 }
 
+void register_module_at(std::uint32_t index, const LoadedModule& module) {
+  Entry filled{};
+  fill(filled.identity, module.identity);
+  fill(filled.path, module.path);
+  const std::span<Entry> entries = table();
+  if (index >= entries.size())
+    throw TransferError("no module can have the number " + std::to_string(index));
+  Entry& entry = entries[index];
+  EntryState state = EntryState::free;
+  if (entry.state.compare_exchange_strong(state, EntryState::claimed, std::memory_order_acq_rel)) {
+    entry.is_main = module.is_main ? 1 : 0;
+    entry.identity = filled.identity;
+    entry.path = filled.path;
+    entry.state.store(EntryState::ready, std::memory_order_release);
+    return;
+  }
+  // The path may be another one: another machine may have it elsewhere.
+  if (state == EntryState::ready && module.identity == entry.identity.data() &&
+      (entry.is_main != 0) == module.is_main)
+    return;
+  throw TransferError("module number " + std::to_string(index) + " is " + module.path +
+                      " there, and here " + entry.path.data());
+}
+
 LoadedModule registered_module(std::uint32_t index) {
   const std::span<Entry> entries = table();
   if (index >= entries.size() ||

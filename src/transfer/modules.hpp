@@ -36,6 +36,10 @@ struct LoadedModule {
 /// @throws UsageError no arena, the table is full, the path is too long
 std::uint32_t register_module(const LoadedModule& module);
 
+/// Puts a module at this position, for an id that was made elsewhere. @throws TransferError another
+/// one is there
+void register_module_at(std::uint32_t index, const LoadedModule& module);
+
 /// What the table says at `index`: only identity, path and is_main are set. @throws TransferError
 /// no such entry
 LoadedModule registered_module(std::uint32_t index);

@@ -4,7 +4,9 @@
  */
 #pragma once
 
-#include <cstdint>  // for std::uint64_t
+#include <cstdint>   // for std::uint64_t
+#include <optional>  // for std::optional
+#include <string>    // for std::string
 
 #include "royong/detail/config.hpp"
 
@@ -35,5 +37,23 @@ ROYONG_API FunctionId identify(const void* address);
  *          segments
  */
 ROYONG_API void* resolve(FunctionId id);
+
+/// A module of the family's table, as another family of the same program is told of it.
+struct ModuleName {
+  std::string identity;  ///< build-id
+  std::string path;
+  bool is_main = false;
+};
+
+/// The module of this number; nothing when there is none (yet). Numbers count from 0, without a gap but for members that died.
+ROYONG_API std::optional<ModuleName> module_name(std::uint32_t index);
+
+/** @brief Gives a module the number that it has in another family, so that its FunctionIds mean the same here.
+ *  @throws TransferError the number is another module's here; the main program is another one
+ */
+ROYONG_API void adopt_module(std::uint32_t index, const ModuleName& module);
+
+/// Of the main program.
+ROYONG_API std::string main_build_id();
 
 }  // namespace royong::inline v0::detail

@@ -424,13 +424,14 @@ decltype(auto) with_elements(Range& range, Use use) {
 }
 
 /// Calls `use(form, count)` with the form of `map(function, range)`.
-template <class F, class Range, class Use>
+/// `InBlocks`: elements may lie in blocks of the arena, because the workers are on this machine.
+template <class F, bool InBlocks = true, class Range, class Use>
 auto with_map_form(const F& function, Range& range, Use use) {
   using In = ElementOf<Range>;
   if constexpr (require_call<F, const In&>()) {
     return with_elements(range, [&](auto begin, std::size_t count) {
       using R = CallResult<F, const In&>;
-      if constexpr (BlockwiseMap<decltype(begin), F, In, R>) {
+      if constexpr (InBlocks && BlockwiseMap<decltype(begin), F, In, R>) {
         // Named by way of the iterator: clang looks into a branch that is not taken where its types do
         // not depend on the lambda's own parameters, and finds a vector<void>.
         using Form = PlainForm<F, std::iter_value_t<decltype(begin)>, R>;

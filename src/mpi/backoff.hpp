@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief Backoff: how long who looks for messages looks, and how long it sleeps between looks.
+ */
+#pragma once
+
+#include <algorithm>  // for std::min
+#include <chrono>     // for std::chrono
+
+#include "royong/timeout.hpp"
+
+namespace royong::inline v0::mpi {
+
+/** @brief Looks without a pause for a moment after the last event, then sleeps longer and longer.
+ *
+ *  MPI can be asked whether there is a message but not, at no cost, to say so. A look costs about a
+ *  microsecond: at the longest sleep an idle rank uses a thousandth of a processor.
+ */
+class Backoff {
+ public:
+  using Clock = Timeout::Clock;
+
+  /// Something happened.
+  void reset(Clock::time_point now) noexcept {
+    last_ = now;
+    sleep_ = shortest;
+  }
+  /// Whether to look again at once (the caller yields the processor in between).
+  bool spins(Clock::time_point now) const noexcept { return now - last_ < spin_time; }
+  /// How long to sleep now.
+  Clock::duration sleep_time() noexcept {
+    const auto time = sleep_;
+    sleep_ = std::min<Clock::duration>(sleep_ + sleep_ / 4, longest);
+    return time;
+  }
+
+ private:
+  static constexpr std::chrono::microseconds spin_time{150};
+  static constexpr std::chrono::microseconds shortest{30};
+  static constexpr std::chrono::milliseconds longest{2};
+
+  Clock::time_point last_{};
+  Clock::duration sleep_ = shortest;
+};
+
+}  // namespace royong::inline v0::mpi

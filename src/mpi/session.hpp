@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief Session: the engine of one executor on rank 0.
+ *
+ *  It joins the scheduler to the nodes: node 0 is a local pool, the others are agents, which are sent
+ *  batches. Everything is guarded by the cluster's mutex; see cluster.hpp for who drives it.
+ */
+#pragma once
+
+#include <atomic>    // for std::atomic
+#include <cstdint>   // for std::uint64_t
+#include <map>       // for std::map
+#include <memory>    // for std::shared_ptr
+#include <optional>  // for std::optional
+#include <string>    // for std::string
+#include <vector>    // for std::vector
+
+#include "mpi/callbacks.hpp"
+#include "mpi/cluster.hpp"
+#include "mpi/local_node.hpp"
+#include "mpi/node_scheduler.hpp"
+#include "royong/mpi/core.hpp"
+
+namespace royong::inline v0::mpi {
+
+class Session final : public MpiCore, private NodeActions {
+ public:
+  using Lock = Cluster::Lock;
+  using TaskState = royong::detail::TaskState;
+  using CompletionHook = royong::detail::CompletionHook;
+  using Callback = royong::detail::Callback;
+
+  Session(Cluster& cluster, MpiPlan plan);
+  ~Session() override;
+  /// Makes the pools, waits for the nodes. @throws as MPIPoolExecutor; then nothing is left
+  void start();
+
+  void submit(TaskState& state, royong::detail::Writer& call) override;
+  void close() override;
+  void terminate() override;
+  void kill() override { terminate(); }
+  void cancel_pending() override;
+  bool join(Timeout timeout) override;
+  void resize(int workers) override;
+  int size() override;
+  PoolStats stats() override;
+  MpiStats mpi_stats() override;
+  void post(std::unique_ptr<Callback> callback) override { callbacks_.add(std::move(callback)); }
+
+  bool wait(const std::atomic<std::uint32_t>& flag, const TaskState* hint,
+            Timeout::Clock::time_point deadline) override;
+  void nudge() noexcept override;
+  bool cancel(TaskState& state) override;
+  bool abort(TaskState& state, Timeout grace) override;
+  bool is_running(const TaskState& state) override;
+  TaskProgress progress(const TaskState& state) override;
+  bool add_hook(TaskState& state, CompletionHook& hook) override;
+  void remove_hook(TaskState& state, CompletionHook& hook) noexcept override;
+  void add_callback(TaskState& state, std::unique_ptr<Callback> callback) override;
+
+  // For the cluster, with its mutex held.
+
+  void rank_is_here(NodeId node);
+  void lose(NodeId node);
+  void tick(std::int64_t now) { scheduler_.tick(now); }
+  /// Reads the local pool's results, hands out what waits. @return whether anything happened
+  bool step();
+  void heard(NodeId from, std::int64_t now) noexcept { scheduler_.heard(from, now); }
+  void opened(NodeId from, const Opened& opened);
+  void broken(NodeId from, const Broken& broken);
+  void results(NodeId from, royong::detail::Reader& in);
+  void recalled(NodeId from) { scheduler_.recalled(from); }
+  void answer(const Answer& answer);
+  void closed(NodeId from);
+  LocalNode* local() const noexcept { return local_.get(); }
+  /// For the cluster's own thread, without the mutex.
+  void sleep_in_local(Timeout::Clock::time_point until);
+  bool has_live_tasks() const noexcept { return scheduler_.live() != 0; }
+
+ private:
+  enum class Mode : std::uint8_t { open, closing, terminated };
+  struct Pending {  // a question on its way
+    NodeId node = 0;
+    Answer answer;
+    std::atomic<std::uint32_t> there{0};
+  };
+
+  // NodeActions
+  void give(NodeId node, std::span<Task* const> tasks) override;
+  void recall(NodeId node, std::uint32_t count) override;
+  void end_task(Task& task) override;
+  void lost(NodeId node) override;
+
+  royong::detail::PoolPlan local_plan() const;
+  void send_open(NodeId node);
+  bool all_have_answered() const noexcept;
+  void take_local();
+  void take_result(NodeId from, std::uint64_t ticket, Outcome outcome,
+                   std::span<const std::byte> bytes);
+  std::exception_ptr ending_error(TaskState& state) const;
+  Answer ask(Lock& lock, const TaskState& state, Question question, std::int64_t grace);
+  void break_with(std::exception_ptr cause);
+  void note_if_done();
+  void require_open() const;
+  void require_home() const;
+  void close_nodes();
+  void note_if_left() noexcept;
+
+  Cluster& cluster_;
+  MpiPlan plan_;
+  const int pid_;
+  std::uint32_t id_ = 0;
+  std::shared_ptr<LocalNode> local_;  // set once
+  NodeScheduler scheduler_;
+  Mode mode_ = Mode::open;
+  std::vector<bool> open_sent_;
+  std::vector<bool> open_answered_;
+  std::vector<bool> close_answered_;
+  std::vector<std::uint32_t> node_workers_;
+  std::exception_ptr broken_cause_;
+  bool cancelling_ = false;
+  bool from_worker_ = false;  // the task that ends has its result
+  bool recalled_here_ = false;
+  bool close_sent_ = false;
+  std::atomic<LocalNode*> nudged_{nullptr};  // the local node, for who has no lock
+  std::uint64_t questions_ = 0;
+  std::map<std::uint64_t, Pending*> pending_;
+  std::atomic<std::uint32_t> answered_{0};  // all nodes have, or are gone
+  std::atomic<std::uint32_t> done_{0};      // closed, and all tasks have ended
+  std::atomic<std::uint32_t> left_{0};      // every node has closed its pool
+  bool joined_ = false;
+  Callbacks callbacks_;
+};
+
+}  // namespace royong::inline v0::mpi
