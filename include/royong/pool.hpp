@@ -75,8 +75,14 @@ struct PoolOptions {
 
 /** @brief Worker processes, and functions that run in them. Move-only.
  *
- *  Callables, arguments and results are `Transferable`. Everything is started by the constructor;
- *  workers that die are replaced.
+ *  Callables, arguments and results are `Transferable`.
+ *
+ *  **When workers start.** The constructor starts none. A task that finds no idle worker gets a new
+ *  one, until there are as many as `processes`; idle ones are used again, and those that die are
+ *  replaced. Starts overlap, and nobody who submits waits for them: what they meet (the initializer's
+ *  exception, a lack of processes) the tasks are told by `BrokenProcessPool`. `resize(size())` starts
+ *  all at once, for a pool that shall be warm. With `StartMethod::fork` the constructor starts all,
+ *  in the calling thread: copies of the program as it is there, and not as it is when a task comes.
  *
  *  The destructor closes the pool and waits until every task has ended and every callback has run;
  *  while an exception unwinds the stack it terminates instead.
@@ -99,11 +105,11 @@ class Pool {
  public:
   using Options = PoolOptions;
 
-  /** @brief Starts the workers.
+  /** @brief A pool of so many workers at most; see above for when they start.
    *  @param processes how many; 0: cpu_count()
    *  @param options   what they run first, how long they live, what they may use
    *  @throws UsageError         a negative number; no `init`
-   *  @throws std::system_error  no worker could be started
+   *  @throws std::system_error  by `fork`: no worker could be started; the trace cannot be written
    */
   explicit Pool(int processes = 0, PoolOptions options = {})
       : core_(detail::PoolCore::create(make_plan(processes, std::move(options)))) {}
@@ -274,7 +280,7 @@ class Pool {
    */
   bool join(Timeout timeout = forever) { return core().join(timeout); }
 
-  /// Number of workers.
+  /// How many workers there may be: what the constructor was told, or `resize`.
   int size() const { return core().size(); }
   /** @brief What the pool has done so far, and what it holds.
    *
@@ -283,8 +289,11 @@ class Pool {
    *  Example: examples/pool_stats.cpp
    */
   PoolStats stats() { return core().stats(); }
-  /// Changes the number of workers. Those that are too many end after the task they are running.
-  /// @throws UsageError less than 1
+  /** @brief Changes the number of workers. Those that are too many end after the task they are
+   *  running; all that are missing are started now, side by side, also those that a new pool has not
+   *  needed yet. Returns when their processes exist; their initializers may still run.
+   *  @throws UsageError less than 1
+   */
   void resize(int n) { core().resize(n); }
 
  private:

@@ -38,7 +38,7 @@ namespace royong::inline v0 {
  */
 class ThreadPool {
  public:
-  /** @brief Starts the threads.
+  /** @brief A pool of so many threads at most. A task that finds no idle one gets a new one.
    *  @param threads     how many; 0: cpu_count()
    *  @param initializer runs in each thread before its first task; if it throws, the pool is broken
    *  and says why

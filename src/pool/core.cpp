@@ -78,6 +78,11 @@ PoolImpl::~PoolImpl() {
   if (callback_thread_.joinable()) callback_thread_.detach();
 }
 
+StateRef<PoolImpl> PoolImpl::share() noexcept {
+  add_reference();
+  return StateRef<PoolImpl>(this);
+}
+
 void PoolImpl::require_home() const {
   if (generation_ != fork_generation())
     throw UsageError("a pool works only in the process that made it, not in a fork of it");
@@ -124,6 +129,7 @@ void PoolImpl::submit(TaskState& state, Writer& call) {
     const auto bytes = call.bytes();
     state.extra().call.assign(bytes.begin(), bytes.end());
   }
+  if (plan_.threads) start_pending(lock);  // a thread is no sooner asked for than started
   ask_driver();
 }
 

@@ -64,7 +64,7 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   void remove_hook(TaskState& state, CompletionHook& hook) noexcept override;
   void add_callback(TaskState& state, std::unique_ptr<Callback> callback) override;
 
-  /// Starts the workers. @throws what the first failure was; then none is left
+  /// Starts what cannot wait for the first task. @throws what the first failure was; then nothing is left
   void start();
   /// At the program's exit: ends the workers, waits until they are gone.
   void end_at_exit() noexcept;
@@ -86,7 +86,8 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
     ChannelMemory* memory = nullptr;
     TaskProducer tasks;
     ResultConsumer results;
-    std::shared_ptr<Child> child;         // nothing until start_child has returned
+    std::exception_ptr no_channel;        // why there is none
+    std::shared_ptr<Child> child;         // nothing until it has been started
     std::uint64_t life = 0;               // which of the workers that had this place
     bool stop_unsent = false;             // the ring was full when it was asked to stop
     int signal = 0;                       // to be sent as soon as there is a child
@@ -123,9 +124,13 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   void ring_worker(Link& link) noexcept;
 
   // Workers: workers.cpp
+  void open_channel(Link& link);
+  StateRef<PoolImpl> share() noexcept;
   void start_pending(Lock& lock);
+  void start_processes(Lock& lock, const std::vector<std::uint32_t>& workers);
   ProcessPlan worker_plan(std::uint32_t worker);
-  void start_thread(std::uint32_t worker, std::uint64_t life);
+  void start_thread(std::uint32_t worker);
+  void fail_start(std::uint32_t worker, const std::exception_ptr& error);
   void start_inline();
   std::string last_words(std::optional<int> exitcode);
   static std::int64_t busy_time(const Link& link) noexcept;
@@ -166,7 +171,7 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   std::vector<Link> links_;
   std::vector<std::uint32_t> to_start_;
   std::uint64_t lives_ = 0;
-  std::uint32_t starting_ = 0;  // start_child is under way
+  std::uint32_t starting_ = 0;  // start_children is under way for so many
   std::uint64_t sequence_ = 0;
   std::uint64_t names_ = 0;  // of workers
 

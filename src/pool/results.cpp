@@ -119,6 +119,7 @@ bool PoolImpl::had_begun(std::uint32_t worker, const Task& task, std::uint32_t& 
 
 void PoolImpl::stop_worker(std::uint32_t worker) {
   Link& link = links_[worker];
+  if (link.memory == nullptr) return;  // its start fails
   TaskEntry* entry = link.tasks.reserve(0);
   link.stop_unsent = entry == nullptr;
   if (entry == nullptr) return;
@@ -137,6 +138,7 @@ bool PoolImpl::pump() {
     if (links_[i].stop_unsent) stop_worker(i);
   }
   if (!scheduler_.backlog().empty()) scheduler_.dispatch();
+  if (!to_start_.empty()) ask_driver();
   if (count != 0) wake_followers();
   return count != 0;
 }

@@ -2,11 +2,12 @@
 #include "pool/scheduler.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace royong::inline v0::detail {
 
 Scheduler::Scheduler(SchedulerActions& actions, std::uint32_t workers, Limits limits)
-    : actions_(actions), limits_(limits), size_(workers), workers_(workers) {}
+    : actions_(actions), limits_(limits), size_(workers), unused_(workers), workers_(workers) {}
 
 void Scheduler::start() {
   for (std::uint32_t i = 0; i < size_; ++i) start_or_leave(i);
@@ -131,10 +132,15 @@ bool Scheduler::count_early_death(std::int64_t now) {
   return early_deaths_.size() <= static_cast<std::size_t>(limits_.early_deaths);
 }
 
+/// Whether workers have something to do, or may have.
+bool Scheduler::is_needed() const noexcept {
+  return mode_ == Mode::open || (mode_ == Mode::closing && live_ != 0);
+}
+
 void Scheduler::start_or_leave(std::uint32_t worker) {
-  const bool needed = mode_ == Mode::open || (mode_ == Mode::closing && live_ != 0);
-  if (!needed || worker >= size_) return;
+  if (!is_needed() || worker >= size_) return;
   Worker& w = workers_[worker];
+  if (std::exchange(w.unused, false)) --unused_;
   w.state = WorkerState::starting;
   w.window = min_window;
   w.given = 0;
@@ -242,7 +248,9 @@ void Scheduler::resize(std::uint32_t workers) {
   const std::uint32_t before = size_;
   size_ = workers;
   if (workers > slots()) workers_.resize(workers);
-  for (std::uint32_t i = before; i < workers; ++i) {
+  unused_ = static_cast<std::uint32_t>(std::count_if(workers_.begin(), workers_.begin() + workers,
+                                                     [](const Worker& w) { return w.unused; }));
+  for (std::uint32_t i = 0; i < workers; ++i) {
     if (workers_[i].state == WorkerState::dead) start_or_leave(i);
   }
   for (std::uint32_t i = workers; i < before; ++i) {
@@ -300,11 +308,11 @@ bool Scheduler::can_take(const Worker& worker) const noexcept {
 }
 
 bool Scheduler::has_room() const noexcept {
-  return can_take(workers_[cursor_]) ||
+  return unused_ != 0 || can_take(workers_[cursor_]) ||
          std::ranges::any_of(workers_, [this](const Worker& w) { return can_take(w); });
 }
 
-std::uint32_t Scheduler::pick() noexcept {
+std::uint32_t Scheduler::pick() {
   // Many small tasks in a row to one worker: a line of the cache moves once for all of them.
   if (is_fine_grained() && run_ < run_length && can_take(workers_[cursor_])) {
     ++run_;
@@ -315,6 +323,7 @@ std::uint32_t Scheduler::pick() noexcept {
     idle_.pop_back();
     if (workers_[worker].tasks.empty() && can_take(workers_[worker])) return worker;
   }
+  if (unused_ != 0 && is_needed()) return start_unused();
   for (std::uint32_t tried = 0; tried < slots(); ++tried) {
     if (run_ < run_length && can_take(workers_[cursor_])) {
       ++run_;
@@ -326,9 +335,21 @@ std::uint32_t Scheduler::pick() noexcept {
   return nobody;
 }
 
+/// There is one, and there is a task for it.
+std::uint32_t Scheduler::start_unused() {
+  const auto first =
+      std::ranges::find_if(workers_, [](const Worker& worker) { return worker.unused; });
+  const auto worker = static_cast<std::uint32_t>(first - workers_.begin());
+  start_or_leave(worker);
+  return worker;
+}
+
 bool Scheduler::give(std::uint32_t worker, Task& task) {
-  if (!actions_.give(worker, task)) return false;
   Worker& w = workers_[worker];
+  if (!actions_.give(worker, task)) {
+    if (w.tasks.empty()) idle_.push_back(worker);  // it is no less idle for that
+    return false;
+  }
   task.phase = TaskPhase::given;
   task.worker = worker;
   w.tasks.push_back(task);

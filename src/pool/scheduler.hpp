@@ -18,6 +18,9 @@
  *
  *      worker   dead -> starting -> idle <-> busy -> stopping -> dead         (any state -> dead)
  *
+ *  Workers are started one by one, when a task comes and all that run have one; an idle one is
+ *  always asked first. From then on a place stays filled: who dies there is replaced.
+ *
  *  Invariants: a task is in exactly one list (backlog, or the list of one worker) or has ended;
  *  each ends once, through
  *  `end_task`; results of a worker come in the order in which its list has the tasks.
@@ -76,7 +79,7 @@ class Scheduler {
 
   // What happens. `now` is in nanoseconds of any monotonic clock.
 
-  /// Starts the workers.
+  /// Starts all workers now. Without it each is started when there is a task for it.
   void start();
   /// A new task. The mode is open.
   void submit(Task& task);
@@ -111,6 +114,7 @@ class Scheduler {
   bool abort(Task& task);
   void close();
   void terminate();
+  /// Starts all that are missing, too.
   void resize(std::uint32_t workers);
 
   /// Gives pending tasks to workers that have room.
@@ -147,7 +151,7 @@ class Scheduler {
   const TaskList& tasks_of(std::uint32_t worker) const noexcept { return workers_[worker].tasks; }
   WorkerState state(std::uint32_t worker) const noexcept;
   std::uint32_t window(std::uint32_t worker) const noexcept { return workers_[worker].window; }
-  /// Whether some worker may be given a task now.
+  /// Whether some worker may be given a task now, if need be one that is started for it.
   bool has_room() const noexcept;
   /// Whether the workers' windows have grown far: tasks take less time than a sleep.
   bool is_fine_grained() const noexcept { return workers_[cursor_].window >= fine_window; }
@@ -160,6 +164,7 @@ class Scheduler {
     std::uint32_t window = 2;
     std::uint32_t given = 0;  // in this life, less those taken back
     bool limited = false;     // had as many as its window allows
+    bool unused = true;       // has never been started
     std::int64_t drained_at = 0;
     TaskList tasks;
   };
@@ -173,13 +178,15 @@ class Scheduler {
       32;  // tasks given to one worker before it is the next one's turn
 
   bool can_take(const Worker& worker) const noexcept;
-  std::uint32_t pick() noexcept;
+  std::uint32_t pick();
+  std::uint32_t start_unused();
   bool give(std::uint32_t worker, Task& task);
   void return_to_backlog(Task& task);
   bool isolate(Task& task);
   void cancel_given(std::uint32_t worker);
   void end_all(TaskList& list, TaskPhase phase);
   bool count_early_death(std::int64_t now);
+  bool is_needed() const noexcept;
   void start_or_leave(std::uint32_t worker);
   void stop_if_finished();
   void stop(std::uint32_t worker);
@@ -188,6 +195,7 @@ class Scheduler {
   Limits limits_;
   Mode mode_ = Mode::open;
   std::uint32_t size_;
+  std::uint32_t unused_;  // workers below `size_` that have never been started
   std::uint64_t live_ = 0;
   std::uint64_t aborting_ = 0;
   TaskList backlog_;

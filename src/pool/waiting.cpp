@@ -105,7 +105,7 @@ void PoolImpl::lead(Lock& lock, Waiter& self, Instant deadline) {
     if (pump() && &self != &driver_) looks = spin_looks_;
     if (self.flag != nullptr && is_set(*self.flag)) return;
     if (leader_ != &self) return;
-    if (&self == &driver_ && (stop_driver_ || !needs_driver())) return;
+    if (&self == &driver_ && (stop_driver_ || !to_start_.empty() || !needs_driver())) return;
     if (looks > 0) {
       const std::uint64_t live = scheduler_.live();
       lock.unlock();
@@ -236,6 +236,7 @@ void PoolImpl::resign() {
 
 /// Whether something would stand still if nobody led.
 bool PoolImpl::needs_driver() const noexcept {
+  if (!to_start_.empty()) return true;
   if (scheduler_.live() == 0) return false;
   if (!scheduler_.backlog().empty() || wanted_ != 0 || timed_ != 0 || scheduler_.aborting() != 0)
     return true;
@@ -245,13 +246,15 @@ bool PoolImpl::needs_driver() const noexcept {
   return false;
 }
 
-/// Sees to it that the pool's own thread knows of a need.
+/// Sees to it that the pool's own thread knows of a need. Workers to start are one at once, also
+/// while somebody leads: a start takes long, and neither who submits nor who waits has to do it.
 void PoolImpl::ask_driver() {
-  if (driver_thread_.joinable() && !driver_asleep_) return;
+  const bool start = !to_start_.empty();
+  if (start && leader_ == &driver_) nudge();
+  if (driver_thread_.joinable() && !driver_asleep_ && !start) return;
   if (stop_driver_ || !needs_driver()) return;
   if (!driver_thread_.joinable()) {
-    add_reference();
-    driver_thread_ = start_quiet_thread([self = StateRef<PoolImpl>(this)] { self->driver_main(); });
+    driver_thread_ = start_quiet_thread([self = share()] { self->driver_main(); });
   } else {
     driver_asleep_ = false;
     driver_.wake.notify_one();
@@ -265,6 +268,8 @@ void PoolImpl::driver_main() {
       driver_asleep_ = true;
       driver_.wake.wait(lock);
       driver_asleep_ = false;
+    } else if (!to_start_.empty()) {
+      start_pending(lock);
     } else if (leader_ != nullptr || user_led_) {
       user_led_ = false;
       driver_.wake.wait_for(lock, driver_patience);
@@ -280,9 +285,7 @@ void PoolImpl::queue_callback(std::unique_ptr<Callback> callback) {
   std::lock_guard lock(callbacks_mutex_);
   callbacks_.push_back(std::move(callback));
   if (!callback_thread_.joinable()) {
-    add_reference();
-    callback_thread_ =
-        start_quiet_thread([self = StateRef<PoolImpl>(this)] { self->callback_main(); });
+    callback_thread_ = start_quiet_thread([self = share()] { self->callback_main(); });
   } else {
     callbacks_wake_.notify_one();
   }

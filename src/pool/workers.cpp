@@ -30,7 +30,12 @@ void PoolImpl::start() {
     trace_ = Trace::create(plan_.trace.string());
   }
   if (plan_.inline_tasks) return start_inline();
-  if (!plan_.threads) oom_kills_ = os::oom_kills();
+  if (plan_.threads) return;
+  oom_kills_ = os::oom_kills();
+  if (!plan_.start_method) plan_.start_method = get_start_method();
+  if (*plan_.start_method != StartMethod::fork) return;
+  // Copies of this process as it is now, made by this thread: not of what it happens to be doing
+  // when a task comes.
   Lock lock(mutex_);
   scheduler_.start();
   start_pending(lock);
@@ -41,62 +46,80 @@ void PoolImpl::start() {
   std::rethrow_exception(start_error_);
 }
 
+/// It has a channel at once: so it can be given a task. Its process comes with `start_pending`.
 void PoolImpl::start_worker(std::uint32_t worker) {
-  links_[worker] = Link{};  // what was in the ring of the one before went back to the tasks
+  Link& link = links_[worker];
+  link = Link{};  // what was in the ring of the one before went back to the tasks
+  link.life = ++lives_;
+  try {
+    open_channel(link);
+  } catch (...) {
+    link.no_channel = std::current_exception();
+  }
   to_start_.push_back(worker);
+}
+
+void PoolImpl::open_channel(Link& link) {
+  link.channel = ChannelHandle::create();
+  ChannelMemory& memory = link.channel.memory();
+  link.tasks = TaskProducer(memory.tasks, memory.pool.tasks_tail, memory.worker.tasks_head);
+  link.results =
+      ResultConsumer(memory.results, memory.worker.results_tail, memory.pool.results_head);
+  link.memory = &memory;
 }
 
 /// Starts what the scheduler asked for. The lock is open meanwhile.
 void PoolImpl::start_pending(Lock& lock) {
   while (!to_start_.empty()) {
-    const std::uint32_t worker = to_start_.back();
-    to_start_.pop_back();
-    const std::uint64_t life = ++lives_;
-    std::shared_ptr<Child> child;
-    std::exception_ptr error;
-    try {
-      Link& link = links_[worker];
-      link.life = life;
-      link.channel = ChannelHandle::create();
-      ChannelMemory& memory = link.channel.memory();
-      link.tasks = TaskProducer(memory.tasks, memory.pool.tasks_tail, memory.worker.tasks_head);
-      link.results =
-          ResultConsumer(memory.results, memory.worker.results_tail, memory.pool.results_head);
-      link.memory = &memory;
-      if (plan_.threads) {
-        start_thread(worker, life);
-        scheduler_.dispatch();
-        continue;
-      }
-      ProcessPlan plan = worker_plan(worker);
-      ++starting_;
-      // Tasks that wait can go into its ring at once.
-      scheduler_.dispatch();
-      lock.unlock();
+    std::vector<std::uint32_t> processes;
+    for (const std::uint32_t worker : std::exchange(to_start_, {})) {
       try {
-        add_reference();
-        StateRef<PoolImpl> self(this);
-        child = start_child(std::move(plan), [self, worker, life](Child& dead) {
-          self->handle_death(worker, life, dead.pid(), dead.exitcode());
-        });
+        if (links_[worker].no_channel) std::rethrow_exception(links_[worker].no_channel);
+        if (plan_.threads) {
+          start_thread(worker);
+        } else {
+          processes.push_back(worker);
+        }
       } catch (...) {
-        error = std::current_exception();
+        fail_start(worker, std::current_exception());
       }
-      lock.lock();
-      --starting_;
-    } catch (...) {
-      error = std::current_exception();
     }
-    if (error) {
-      start_error_ = error;
-      lose_worker(worker, "the pool cannot start workers: " + what_of(error));
-      continue;
-    }
-    Link& link = links_[worker];
-    if (link.life != life) continue;  // it has died already
-    link.child = std::move(child);
-    if (link.signal != 0) link.child->signal(link.signal);
+    if (!processes.empty()) start_processes(lock, processes);
   }
+}
+
+/// All of them at once: they come to life side by side.
+void PoolImpl::start_processes(Lock& lock, const std::vector<std::uint32_t>& workers) {
+  std::vector<std::uint64_t> lives;
+  std::vector<ChildStart> starts;
+  for (const std::uint32_t worker : workers) {
+    const std::uint64_t life = links_[worker].life;
+    lives.push_back(life);
+    starts.push_back({worker_plan(worker), [self = share(), worker, life](Child& dead) {
+                        self->handle_death(worker, life, dead.pid(), dead.exitcode());
+                      }});
+  }
+  starting_ += static_cast<std::uint32_t>(workers.size());
+  lock.unlock();
+  auto started = start_children(std::move(starts));
+  lock.lock();
+  starting_ -= static_cast<std::uint32_t>(workers.size());
+  for (std::size_t i = 0; i < workers.size(); ++i) {
+    Link& link = links_[workers[i]];
+    if (link.life != lives[i]) continue;  // it has died already
+    if (started[i].error) {
+      fail_start(workers[i], started[i].error);
+    } else {
+      link.child = std::move(started[i].child);
+      if (link.signal != 0) link.child->signal(link.signal);
+    }
+  }
+  note_if_gone();
+}
+
+void PoolImpl::fail_start(std::uint32_t worker, const std::exception_ptr& error) {
+  start_error_ = error;
+  lose_worker(worker, "the pool cannot start workers: " + what_of(error));
 }
 
 ProcessPlan PoolImpl::worker_plan(std::uint32_t worker) {
@@ -110,7 +133,7 @@ ProcessPlan PoolImpl::worker_plan(std::uint32_t worker) {
                               plan_.trace.string(), worker});
 }
 
-void PoolImpl::start_thread(std::uint32_t worker, std::uint64_t life) {
+void PoolImpl::start_thread(std::uint32_t worker) {
   std::erase_if(threads_, [](const std::shared_ptr<LocalWorker>& one) {
     if (one->ended) one->thread.join();  // has left the mutex for good
     return one->ended;
@@ -118,20 +141,20 @@ void PoolImpl::start_thread(std::uint32_t worker, std::uint64_t life) {
   auto local = std::make_shared<LocalWorker>();
   threads_.push_back(local);
   links_[worker].thread = local;
-  add_reference();
   try {
-    local->thread = start_quiet_thread([self = StateRef<PoolImpl>(this), local = local.get(),
-                                        channel = links_[worker].channel, worker, life] {
-      try {
-        pool_thread_main(channel, self->bell_, local->context, self->plan_.local_initializer);
-      } catch (...) {
-        const Lock lock(self->mutex_);
-        self->break_by_initializer(std::current_exception());
-      }
-      self->handle_death(worker, life, 0, 0);
-      const Lock lock(self->mutex_);
-      local->ended = true;
-    });
+    local->thread =
+        start_quiet_thread([self = share(), local = local.get(), channel = links_[worker].channel,
+                            worker, life = links_[worker].life] {
+          try {
+            pool_thread_main(channel, self->bell_, local->context, self->plan_.local_initializer);
+          } catch (...) {
+            const Lock lock(self->mutex_);
+            self->break_by_initializer(std::current_exception());
+          }
+          self->handle_death(worker, life, 0, 0);
+          const Lock lock(self->mutex_);
+          local->ended = true;
+        });
   } catch (...) {
     threads_.pop_back();
     throw;

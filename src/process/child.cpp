@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <deque>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -54,6 +55,7 @@ class Reservation {
     spare_.reset();
     return awake;
   }
+  bool has_spare() const noexcept { return spare_.has_value(); }
   void keep() noexcept { slot_ = {}; }
 
  private:
@@ -87,58 +89,123 @@ Launched launch(StartMethod method, memory::Owner slot, const std::function<void
 
 }  // namespace
 
-std::shared_ptr<Child> start_child(ProcessPlan plan, Child::OnDeath on_death) {
-  require_member();
-  const StartScope scope;
-  check_limits(plan.options.limits);
-  start_service();
-  auto& own = runtime();
-  const StartMethod method =
-      plan.options.start_method ? *plan.options.start_method : get_start_method();
-
-  auto child = std::shared_ptr<Child>(new Child);
-  child->name_ = plan.options.name;
-  child->daemon_ = plan.options.daemon.value_or(own.daemon);
-  child->detached_ = plan.options.detached;
-  child->kept_ = std::move(plan.kept);
-  child->on_death_ = std::move(on_death);
-
-  const bool may_be_spare = method == StartMethod::forkserver && !plan.options.detached;
-  Reservation reservation(may_be_spare ? take_spare() : std::nullopt);
-  child->slot_ = reservation.slot();
-  memory::slot(child->slot_).detached.store(plan.options.detached ? 1 : 0);
-  StartupMessage message{.name = child->name_,
-                         .daemon = child->daemon_,
-                         .parent_pid = ::getpid(),
-                         .parent_name = own.name,
-                         .log_level = static_cast<std::int32_t>(log_level()),
-                         .start_method = default_start_method(),
-                         .directory = method == StartMethod::forkserver ? working_directory() : "",
-                         .limits = std::move(plan.options.limits),
-                         .call = std::move(plan.call)};
-  hand_over(message, child->slot_);
-
-  std::optional<Launched> launched = reservation.wake();
-  if (!launched) launched = launch(method, child->slot_, plan.local);
-  child->process_ = std::move(*launched);
-  child->parent_ = ::getpid();
-  // For whoever adopts the child should this process die before the child has claimed its slot.
-  std::uint32_t nobody = 0;
-  memory::slot(child->slot_)
-      .pid.compare_exchange_strong(nobody, static_cast<std::uint32_t>(child->pid()));
-  try {
-    const std::lock_guard lock(own.mutex);
-    child->number_ = own.next_child++;
-    own.children.emplace(child->number_, child);
-    child->watch();
-  } catch (...) {
-    const std::lock_guard lock(own.mutex);
-    own.children.erase(child->number_);
-    discard(child->pid());
-    throw;
+/// A child from its plan to its entry in the runtime's table. What is not finished is given up.
+class ChildInStart {
+ public:
+  /// Up to the message that waits in its slot.
+  ChildInStart(ProcessPlan plan, Child::OnDeath on_death)
+      : method_(plan.options.start_method ? *plan.options.start_method : get_start_method()),
+        reservation_(method_ == StartMethod::forkserver && !plan.options.detached ? take_spare()
+                                                                                  : std::nullopt),
+        local_(std::move(plan.local)) {
+    auto& own = runtime();
+    child_->name_ = plan.options.name;
+    child_->daemon_ = plan.options.daemon.value_or(own.daemon);
+    child_->detached_ = plan.options.detached;
+    child_->kept_ = std::move(plan.kept);
+    child_->on_death_ = std::move(on_death);
+    child_->slot_ = reservation_.slot();
+    memory::slot(slot()).detached.store(plan.options.detached ? 1 : 0);
+    hand_over({.name = child_->name_,
+               .daemon = child_->daemon_,
+               .parent_pid = ::getpid(),
+               .parent_name = own.name,
+               .log_level = static_cast<std::int32_t>(log_level()),
+               .start_method = default_start_method(),
+               .directory = method_ == StartMethod::forkserver ? working_directory() : "",
+               .limits = std::move(plan.options.limits),
+               .call = std::move(plan.call)},
+              slot());
   }
-  reservation.keep();
-  return child;
+
+  memory::Owner slot() const noexcept { return child_->slot_; }
+  /// Whether a copy of the forkserver is to be made for it.
+  bool needs_copy() const noexcept {
+    return method_ == StartMethod::forkserver && !reservation_.has_spare();
+  }
+
+  /// @param launched its process, where it has been started
+  std::shared_ptr<Child> finish(std::optional<Launched> launched) {
+    if (!launched) launched = reservation_.wake();
+    if (!launched) launched = launch(method_, slot(), local_);
+    child_->process_ = std::move(*launched);
+    child_->parent_ = ::getpid();
+    // For whoever adopts the child should this process die before the child has claimed its slot.
+    std::uint32_t nobody = 0;
+    memory::slot(slot()).pid.compare_exchange_strong(nobody,
+                                                     static_cast<std::uint32_t>(child_->pid()));
+    auto& own = runtime();
+    try {
+      const std::lock_guard lock(own.mutex);
+      child_->number_ = own.next_child++;
+      own.children.emplace(child_->number_, child_);
+      child_->watch();
+    } catch (...) {
+      const std::lock_guard lock(own.mutex);
+      own.children.erase(child_->number_);
+      discard(child_->pid());
+      throw;
+    }
+    reservation_.keep();
+    return std::move(child_);
+  }
+
+ private:
+  StartMethod method_;
+  Reservation reservation_;
+  std::function<void()> local_;
+  std::shared_ptr<Child> child_{new Child};
+};
+
+std::vector<StartedChild> start_children(std::vector<ChildStart> starts) {
+  std::vector<StartedChild> started(starts.size());
+  const auto guarded = [&](std::size_t i, auto step) {
+    try {
+      step();
+    } catch (...) {
+      started[i].error = std::current_exception();
+    }
+  };
+  std::deque<std::optional<ChildInStart>> children(starts.size());
+  std::vector<std::optional<Launched>> copies(starts.size());
+  std::vector<std::size_t> together;
+  std::vector<memory::Owner> slots;
+  try {
+    require_member();
+    const StartScope scope;
+    start_service();
+    for (std::size_t i = 0; i < starts.size(); ++i) {
+      guarded(i, [&] {
+        check_limits(starts[i].plan.options.limits);
+        children[i].emplace(std::move(starts[i].plan), std::move(starts[i].on_death));
+        if (!children[i]->needs_copy()) return;
+        together.push_back(i);
+        slots.push_back(children[i]->slot());
+      });
+    }
+    if (together.size() > 1) {
+      auto made = launch_together(slots);
+      for (std::size_t k = 0; k < together.size(); ++k) copies[together[k]] = std::move(made[k]);
+    }
+    for (std::size_t i = 0; i < starts.size(); ++i) {
+      if (children[i])
+        guarded(i, [&] { started[i].child = children[i]->finish(std::move(copies[i])); });
+    }
+    children.clear();
+  } catch (...) {
+    for (StartedChild& one : started) {
+      if (!one.child && !one.error) one.error = std::current_exception();
+    }
+  }
+  return started;
+}
+
+std::shared_ptr<Child> start_child(ProcessPlan plan, Child::OnDeath on_death) {
+  std::vector<ChildStart> starts;
+  starts.push_back({std::move(plan), std::move(on_death)});
+  StartedChild one = std::move(start_children(std::move(starts)).front());
+  if (one.error) std::rethrow_exception(one.error);
+  return std::move(one.child);
 }
 
 bool Child::poll_end(Timeout::Clock::time_point deadline) {

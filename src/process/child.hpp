@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <cstdint>     // for std::uint64_t
+#include <exception>   // for std::exception_ptr
 #include <functional>  // for std::function
 #include <memory>      // for std::shared_ptr
 #include <mutex>       // for std::mutex
@@ -55,7 +56,7 @@ class Child : public std::enable_shared_from_this<Child> {
   void abandon() noexcept;
 
  private:
-  friend std::shared_ptr<Child> start_child(ProcessPlan, OnDeath);
+  friend class ChildInStart;
   Child() = default;
 
   /// A thread that waits for the end: while there is one, the service thread need not wake up for it.
@@ -100,5 +101,20 @@ class Child : public std::enable_shared_from_this<Child> {
  *  @throws std::system_error, ArenaFull  nothing half-started is left
  */
 std::shared_ptr<Child> start_child(ProcessPlan plan, Child::OnDeath on_death = {});
+
+struct ChildStart {
+  ProcessPlan plan;
+  Child::OnDeath on_death;
+};
+/// Either of them.
+struct StartedChild {
+  std::shared_ptr<Child> child;
+  std::exception_ptr error;
+};
+/** @brief Starts many at once, as `start_child` would one after the other: the forkserver is asked for all of them before it has answered
+ *  for the first.
+ *  @return one for each plan, in their order
+ */
+std::vector<StartedChild> start_children(std::vector<ChildStart> starts);
 
 }  // namespace royong::inline v0::detail

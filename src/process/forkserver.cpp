@@ -35,6 +35,9 @@ namespace {
 /// How often in a row it may die before it has made a process. More than chance (a user who kills, a lack of memory) would do.
 constexpr int most_deaths = 5;
 
+/// Copies that are asked for at a time.
+constexpr std::size_t most_requests = 32;
+
 /// The server of this process, seen from here. Guarded by `mutex`.
 struct Client {
   std::mutex mutex;
@@ -72,13 +75,18 @@ std::optional<ForkserverReply> receive_reply(int socket) {
   return reply;
 }
 
-/// Asks for a copy. Nothing when the server is gone. @throws std::system_error the server's errno
-std::optional<pid_t> request_copy(Client& own, ForkserverRequest request) {
+bool send_request(Client& own, ForkserverRequest request) {
   try {
     os::send_message(own.socket.get(), std::as_bytes(std::span(&request, 1)));
+    return true;
   } catch (const std::system_error&) {
-    return std::nullopt;
+    return false;
   }
+}
+
+/// Asks for a copy. Nothing when the server is gone. @throws std::system_error the server's errno
+std::optional<pid_t> request_copy(Client& own, ForkserverRequest request) {
+  if (!send_request(own, request)) return std::nullopt;
   const auto reply = receive_reply(own.socket.get());
   if (!reply) return std::nullopt;
   if (reply->error != 0) os::throw_error(reply->error, "cannot start", "a process");
@@ -245,6 +253,44 @@ void start_forkserver() {
   const std::lock_guard lock(own.mutex);
   // One that dies is started again with the first process that is wanted.
   if (own.server == 0 && !own.degraded) start(own);
+}
+
+std::vector<std::optional<Launched>> launch_together(std::span<const memory::Owner> slots) {
+  std::vector<std::optional<Launched>> launched(slots.size());
+  auto& own = client();
+  const std::lock_guard lock(own.mutex);
+  // One that has to be started, or has other rights, is not for here.
+  if (own.server == 0 || own.degraded || own.identity != Identity::current()) return launched;
+  std::size_t asked = 0, answered = 0;
+  const auto take = [&](pid_t pid) {
+    // What cannot be supervised is gone; the next attempt says why.
+    try {
+      launched[answered] = supervise(pid);
+      tell_to_go(slots[answered]);
+    } catch (const std::system_error&) {
+    }
+  };
+  while (answered < slots.size()) {
+    // Bounded: both sides' messages fit the socket's buffers, so neither waits for the other to read.
+    while (asked < slots.size() && asked - answered < most_requests &&
+           send_request(own, {slots[asked].bits, 0}))
+      ++asked;
+    std::optional<ForkserverReply> reply;
+    try {
+      if (asked != answered) reply = receive_reply(own.socket.get());
+    } catch (const std::system_error&) {
+      // Nothing may be thrown here: those that are there already would be nobody's.
+    }
+    if (!reply) break;
+    if (reply->error == 0) take(reply->pid);
+    ++answered;
+  }
+  if (answered == slots.size()) return launched;
+  stop(own);  // it has died: what it made before is in the slots
+  for (; answered < asked; ++answered) {
+    if (const pid_t left = copy_of_dead_server(slots[answered])) take(left);
+  }
+  return launched;
 }
 
 void stop_forkserver() noexcept {

@@ -7,6 +7,9 @@
 #include <sys/types.h>
 
 #include <functional>  // for std::function
+#include <optional>    // for std::optional
+#include <span>        // for std::span
+#include <vector>      // for std::vector
 
 #include "memory/slots.hpp"
 #include "os/fd.hpp"
@@ -51,5 +54,10 @@ Launched launch_by_fork(memory::Owner slot, const std::function<void()>& local);
  *  @throws std::system_error nothing is left of the attempt
  */
 Launched launch_by_forkserver(memory::Owner slot, Readiness readiness = Readiness::now);
+
+/** @brief Asks for many copies before the first of them is there: the server makes one while this process takes care of another.
+ *  @return for each slot, in their order: nothing where `launch_by_forkserver` has to be asked, which also says why
+ */
+std::vector<std::optional<Launched>> launch_together(std::span<const memory::Owner> slots);
 
 }  // namespace royong::inline v0::detail

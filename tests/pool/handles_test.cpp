@@ -63,7 +63,10 @@ class Handles : public EveryStartMethod {
  protected:
   mp::Pool make(int processes = 2, mp::PoolOptions options = {}) {
     options.start_method = GetParam();
-    return mp::Pool(processes, std::move(options));
+    mp::Pool pool(processes, std::move(options));
+    pool.resize(
+        pool.size());  // workers have objects, too: they are there when the test begins to count
+    return pool;
   }
   /// A worker may still hold what it made when its result is here.
   static void expect_objects(std::uint64_t count) {

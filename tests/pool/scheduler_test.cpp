@@ -62,6 +62,8 @@ class Model final : public SchedulerActions {
     RC_ASSERT(!workers.at(worker).alive);
     workers.at(worker) = Worker{};
     RC_ASSERT(starting.insert(worker).second);
+    RC_ASSERT(worker < scheduler.size());
+    used.insert(worker);
   }
   void stop_worker(std::uint32_t worker) override { workers.at(worker).stop = true; }
   void kill_worker(std::uint32_t worker) override { workers.at(worker).kill = true; }
@@ -82,8 +84,19 @@ class Model final : public SchedulerActions {
     Task& task = *tasks.back();
     task.retries = retries;
     live.insert(&task);
+    const bool gets_a_worker = scheduler.backlog().empty() && has_unused();
     scheduler.submit(task);
+    if (gets_a_worker) {
+      RC_ASSERT(task.phase == TaskPhase::given);
+      RC_ASSERT(workers.at(task.worker).ring.size() == 1U);
+    }
     return task;
+  }
+  bool has_unused() const {
+    for (std::uint32_t i = 0; i < scheduler.size(); ++i) {
+      if (used.count(i) == 0) return true;
+    }
+    return false;
   }
   void start_one(std::uint32_t worker) {
     if (starting.erase(worker) == 0) return;
@@ -153,6 +166,7 @@ class Model final : public SchedulerActions {
   Scheduler scheduler;
   std::vector<Worker> workers;
   std::set<std::uint32_t> starting;
+  std::set<std::uint32_t> used;  // have been started
   std::vector<std::unique_ptr<Task>> tasks;
   std::set<Task*> live;
   std::map<TaskPhase, int> ended;
@@ -233,7 +247,7 @@ TEST(Scheduler, EveryTaskEndsExactlyOnceWhateverHappens) {
     limits.tasks_per_worker = *rc::gen::element(0U, 0U, 1U, 3U);
     limits.early_deaths = *rc::gen::element(1000000, 3);
     Model model(*rc::gen::inRange(1U, 5U), limits);
-    model.scheduler.start();
+    if (*rc::gen::arbitrary<bool>()) model.scheduler.start();
     const int events = *rc::gen::inRange(0, 300);
     for (int i = 0; i < events; ++i) {
       any_event(model);
@@ -267,6 +281,62 @@ TEST(Scheduler, IdleWorkersGetTasksFirst) {
   start(model);
   for (int i = 0; i < 3; ++i) model.submit();
   for (const auto& worker : model.workers) EXPECT_EQ(worker.ring.size(), 1U);
+}
+
+TEST(Scheduler, AWorkerIsStartedForATaskThatFindsNoneIdle) {
+  Model model(3, generous());
+  EXPECT_EQ(model.scheduler.alive(), 0U);
+  for (int i = 0; i < 5; ++i) {  // one after the other: one worker does for all
+    model.submit();
+    model.start_one(0);
+    model.become_ready(0);
+    model.begin(0);
+    model.finish(0, true);
+    EXPECT_EQ(model.scheduler.alive(), 1U);
+  }
+  model.submit();
+  EXPECT_EQ(model.scheduler.alive(), 1U);
+  model.submit();
+  EXPECT_EQ(model.scheduler.alive(), 2U);
+  for (int i = 0; i < 10; ++i) model.submit();
+  EXPECT_EQ(model.scheduler.alive(), 3U);
+  for (const auto& worker : model.workers) EXPECT_GE(worker.ring.size(), 1U);
+  model.settle();
+}
+
+TEST(Scheduler, AWorkerThatIsStillStartingIsIdleToo) {
+  Model model(4, generous());
+  Task& task = model.submit();
+  model.scheduler.cancel(task);
+  const Task& next = model.submit();
+  EXPECT_EQ(next.worker, 0U);
+  EXPECT_EQ(model.scheduler.alive(), 1U);
+  model.settle();
+}
+
+TEST(Scheduler, ResizeStartsAllThatAreMissing) {
+  Model model(3, generous());
+  model.submit();
+  model.scheduler.resize(3);
+  EXPECT_EQ(model.scheduler.alive(), 3U);
+  model.settle();
+}
+
+TEST(Scheduler, APlaceThatWasUsedOnceStaysFilledAndTheOthersStayEmpty) {
+  Model model(3, generous());
+  model.submit();
+  model.start_one(0);
+  model.become_ready(0);
+  model.die(0);
+  EXPECT_EQ(model.scheduler.state(0), WorkerState::starting);
+  EXPECT_EQ(model.scheduler.alive(), 1U);
+  model.settle();
+}
+
+TEST(Scheduler, AClosedPoolThatNeverHadATaskIsGone) {
+  Model model(3, generous());
+  model.scheduler.close();
+  EXPECT_EQ(model.scheduler.alive(), 0U);
 }
 
 TEST(Scheduler, ADeathLosesTheRunningTaskOnly) {
