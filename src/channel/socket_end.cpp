@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <sched.h>
+
 #include <algorithm>  // for std::min
 #include <array>      // for std::array
 #include <atomic>     // for std::atomic
+#include <chrono>     // for std::chrono::microseconds
 #include <cstring>    // for std::memcpy
 #include <utility>    // for std::exchange
 
@@ -26,8 +29,8 @@ namespace {
 using detail::ObjectRef;
 using os::Deadline;
 
-/// A round is a microsecond at the most, and a read that finds nothing.
-constexpr int spin_rounds = 64;
+/// Twice what a round trip through a socket takes on one machine.
+constexpr std::chrono::microseconds awake_at_most{30};
 
 os::Fd of_frame(bool wanted, os::Fd& came) { return wanted ? std::move(came) : os::Fd(); }
 
@@ -166,13 +169,26 @@ class SocketEnd final : public detail::ConnectionEnd {
 
   /** @brief What has come; or what comes while this thread stays awake for it, when it has sent something and may expect an answer.
    *
-   *  To sleep and to be woken costs as much as the round trip.
+   *  To sleep and to be woken costs as much as the round trip. Each look is followed by a yield, for the peer may be waiting for this
+   *  very processor.
    */
   Progress read_awake(Deadline deadline) {
     Progress progress = read_some();
-    if (deadline == Deadline::min() || !std::exchange(expects_answer, false)) return progress;
-    sync::Spinner spinner(spin_rounds, this);
-    while (progress.bytes == 0 && !progress.ended && spinner.once()) progress = read_some();
+    const auto got_nowhere = [&] { return progress.bytes == 0 && !progress.ended; };
+    if (!std::exchange(expects_answer, false) || !got_nowhere()) return progress;
+    auto& history = sync::SpinHistory::of(this);
+    if (deadline == Deadline::min() || !history.advises_spinning()) return progress;
+    const auto begin = Deadline::clock::now();
+    auto now = begin;
+    for (; now - begin < awake_at_most && got_nowhere(); now = Deadline::clock::now()) {
+      ::sched_yield();
+      progress = read_some();
+    }
+    if (now - begin > 2 * awake_at_most) {
+      history.record_crowd();
+    } else {
+      history.record(!got_nowhere());
+    }
     return progress;
   }
 

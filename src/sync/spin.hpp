@@ -56,6 +56,11 @@ class SpinHistory {
     if (next != debt) state_.store(static_cast<std::uint8_t>(next), std::memory_order_relaxed);
   }
 
+  /// A spin that lost its processor to somebody else for long: nobody spins for a while, because who sleeps gets a processor sooner.
+  void record_crowd() noexcept {
+    state_.store(static_cast<std::uint8_t>(most), std::memory_order_relaxed);
+  }
+
  private:
   // Bits 0-2 the debt, 3-7 how many waits have gone by without a spin since it was at its most.
   static constexpr std::uint8_t debt_mask = 7;
