@@ -16,7 +16,7 @@
 #include <utility>    // for std::pair
 #include <vector>     // for std::vector
 
-#include "peers/workers.hpp"
+#include "peers/spsc_ring.hpp"
 #include "support.hpp"
 
 #include "royong/connection.hpp"
@@ -34,38 +34,7 @@ constexpr std::size_t kMiB = std::size_t{1} << 20;
 
 // ---- The transports: {end of this process, end of the other}, with send and receive of spans of one size ----
 
-/// One direction: the bare ring, both sides awake all the time, no death, no type. The limit.
-class Ring {
- public:
-  explicit Ring(std::size_t size)
-      : size_(size), slots_(size <= 64 ? 4096 : 8), ends_(2), data_(slots_ * size) {}
-
-  void put(std::span<const std::byte> message) {
-    const auto at = ends_[0].index.load(std::memory_order_relaxed);
-    for (int i = 1; at - ends_[1].index.load(std::memory_order_acquire) == slots_; ++i) relax(i);
-    std::memcpy(&data_[at % slots_ * size_], message.data(), size_);
-    ends_[0].index.store(at + 1, std::memory_order_release);
-  }
-  void get(std::span<std::byte> message) {
-    const auto at = ends_[1].index.load(std::memory_order_relaxed);
-    for (int i = 1; at == ends_[0].index.load(std::memory_order_acquire); ++i) relax(i);
-    std::memcpy(message.data(), &data_[at % slots_ * size_], size_);
-    ends_[1].index.store(at + 1, std::memory_order_release);
-  }
-
- private:
-  struct alignas(128) End {
-    std::atomic<std::uint64_t> index{0};
-  };
-  static void relax(int i) {
-    if (i % 256 == 0) ::sched_yield();
-    __builtin_ia32_pause();
-  }
-  std::size_t size_;
-  std::size_t slots_;
-  royong_bench::Shared<End> ends_;
-  royong_bench::Shared<std::byte> data_;
-};
+using Ring = royong_bench::SpscRing;  // one direction: the limit
 
 class RingEnd {
  public:

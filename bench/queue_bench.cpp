@@ -11,6 +11,7 @@
 #include <vector>     // for std::vector
 
 #include "peers/queues.hpp"
+#include "peers/spsc_ring.hpp"
 #include "support.hpp"
 
 #include "royong/init.hpp"

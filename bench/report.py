@@ -13,10 +13,13 @@ A benchmark is called ROW/KIND/NAME, KIND being limit, peer or royong. The figur
 
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).parent
+# Two processes wherever they like to run, as ours; also where one processor is all there is, and in containers.
+MPIRUN = ["mpirun", "-n", "2", "--bind-to", "none", "--oversubscribe", "--allow-run-as-root"]
 
 OTHER_PROGRAMS = {
     "python.json": [sys.executable, HERE / "peers" / "python_pool.py"],
@@ -24,6 +27,7 @@ OTHER_PROGRAMS = {
     "python_sync.json": [sys.executable, HERE / "peers" / "python_sync.py"],
     "python_queue.json": [sys.executable, HERE / "peers" / "python_queue.py"],
     "python_pipe.json": [sys.executable, HERE / "peers" / "python_pipe.py"],
+    "open_mpi.json": [*MPIRUN, HERE.parent / "build" / "release" / "bench" / "open_mpi"],
     "compile_time.json": [HERE / "compile_time.sh"],
 }
 
@@ -36,6 +40,7 @@ class Row:
         self.memory = None
         self.least_share = None
         self.lost = {}
+        self.latencies = []  # kind, name, p50, p99 and p99.9 in nanoseconds
 
     def best(self, kind, is_rate):
         figures = [figure for figure, _ in self.figures[kind].values()]
@@ -228,6 +233,9 @@ def collect(folder):
                 row.least_share = counted.get("least_share", row.least_share)
             if "lost" in counted:
                 row.lost[parts[1]] = counted["lost"]
+            if "p50_us" in counted:
+                quantiles = [counted[key] * 1000 for key in ("p50_us", "p99_us", "p99.9_us")]
+                row.latencies.append((parts[1], parts[2], *quantiles))
     return rows
 
 
@@ -269,6 +277,19 @@ def table_row(key, row):
     return "| " + " | ".join(cells) + " |"
 
 
+def print_latencies(rows):
+    order = ["limit", "royong", "peer"]
+    print("\n| row | what | p50 | p99 | p99.9 |\n|---|---|---|---|---|")
+    for key in in_order(rows):
+        for kind, name, *quantiles in sorted(rows[key].latencies, key=lambda entry: (order.index(entry[0]), entry[2])):
+            times = " | ".join(text_of(time, False) for time in quantiles)
+            print(f"| {key} | {name.replace('_', ' ')}{' (limit)' if kind == 'limit' else ''} | {times} |")
+
+
+def in_order(rows):
+    return sorted(rows, key=lambda key: (list(GOALS).index(key) if key in GOALS else len(GOALS), key))
+
+
 def measure_others(folder):
     programs = [path for path in folder.glob("*.json") if path.name not in OTHER_PROGRAMS]
     run_began = min((path.stat().st_mtime for path in programs), default=0)
@@ -277,6 +298,9 @@ def measure_others(folder):
         if path.exists() and path.stat().st_mtime >= run_began:
             continue
         print(f"measuring {name} ...", file=sys.stderr)
+        if not (shutil.which(command[0]) and pathlib.Path(command[-1]).exists()):
+            print(f"{name}: not measured, for it is not installed", file=sys.stderr)
+            continue
         finished = subprocess.run(command, stdout=subprocess.PIPE, check=False)
         if finished.returncode == 0:
             path.write_bytes(finished.stdout)
@@ -288,7 +312,7 @@ def print_contexts(folder):
     seen = {}
     for path in sorted(folder.glob("*.json")):
         seen.update(json.loads(path.read_text(encoding="utf-8")).get("context", {}))
-    keys = ("processor", "num_cpus", "kernel", "compiler", "python", "commit", "governor", "load", "pinned", "date")
+    keys = ("processor", "num_cpus", "kernel", "compiler", "python", "mpi", "commit", "governor", "load", "pinned", "date")
     print("\n" + "; ".join(f"{key}: {seen[key]}" for key in keys if key in seen))
 
 
@@ -334,8 +358,10 @@ def main():
         write_sizes(folder, sizes)
     print("| row | what | royong | limit | ratio | goal | peers |")
     print("|---|---|---|---|---|---|---|")
-    for key in sorted(rows, key=lambda k: (list(GOALS).index(k) if k in GOALS else len(GOALS), k)):
+    for key in in_order(rows):
         print(table_row(key, rows[key]))
+    if any(row.latencies for row in rows.values()):
+        print_latencies(rows)
     print_contexts(folder)
 
 

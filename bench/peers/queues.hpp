@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @file
- *  @brief What the queue is measured beside: the bare ring as the limit, and the ways that programs pass messages today.
+ *  @brief What the queue is measured beside: the ways that programs pass messages today. The limit, a bare ring, is in spsc_ring.hpp.
  *
  *  Each has `put(message)` and `get(message)` on spans whose size is fixed for its life, `begin_put()` and
  *  `begin_get()`, which a process calls once before the first, and what it throws when the system refuses. All block, in the way that their authors recommend.
@@ -9,22 +9,15 @@
 
 #include <fcntl.h>
 #include <mqueue.h>
-#include <sched.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>  // for std::max
-#include <atomic>     // for std::atomic
 #include <cerrno>     // for errno
 #include <cstddef>    // for std::byte, std::size_t
-#include <cstdint>    // for std::uint64_t
-#include <cstring>    // for std::memcpy
 #include <span>       // for std::span
 #include <stdexcept>  // for std::runtime_error
 #include <string>     // for std::string
 #include <system_error>
-
-#include "peers/workers.hpp"
 
 #if __has_include(<boost/interprocess/ipc/message_queue.hpp>)
 #include <boost/interprocess/ipc/message_queue.hpp>
@@ -39,64 +32,6 @@ namespace royong_bench {
 inline void check(bool good, const char* what) {
   if (!good) throw std::system_error(errno, std::generic_category(), what);
 }
-
-/** @brief The limit: one producer, one consumer, messages of one size, both awake all the time.
- *
- *  It does nothing else: no death, no sleep, no second producer. Each side keeps its own copy of the other's index, so that a line
- *  crosses between the cores once for many messages; between two looks at it a waiting side pauses, longer each time.
- */
-class SpscRing {
- public:
-  explicit SpscRing(std::size_t size)
-      : size_(size),
-        slots_(size <= 64     ? 4096
-               : size <= 4096 ? 1024
-                              : 8),
-        ends_(2),
-        data_(slots_ * size) {}
-
-  void begin_put() {}
-  void begin_get() {}
-
-  void put(std::span<const std::byte> message) {
-    End& own = ends_[0];
-    const auto at = own.index.load(std::memory_order_relaxed);
-    if (at - own.seen_other == slots_) {
-      own.seen_other = wait(ends_[1].index, at - slots_);
-    }
-    std::memcpy(&data_[at % slots_ * size_], message.data(), size_);
-    own.index.store(at + 1, std::memory_order_release);
-  }
-
-  void get(std::span<std::byte> message) {
-    End& own = ends_[1];
-    const auto at = own.index.load(std::memory_order_relaxed);
-    if (at == own.seen_other) own.seen_other = wait(ends_[0].index, at);
-    std::memcpy(message.data(), &data_[at % slots_ * size_], size_);
-    own.index.store(at + 1, std::memory_order_release);
-  }
-
- private:
-  struct alignas(128) End {
-    std::atomic<std::uint64_t> index{0};
-    std::uint64_t seen_other = 0;
-  };
-
-  static std::uint64_t wait(const std::atomic<std::uint64_t>& index, std::uint64_t while_at) {
-    for (int pauses = 1, round = 0;;) {
-      const auto now = index.load(std::memory_order_acquire);
-      if (now != while_at) return now;
-      for (int i = 0; i < pauses; ++i) __builtin_ia32_pause();
-      if (pauses < 64) pauses *= 2;
-      if (++round % 64 == 0) ::sched_yield();
-    }
-  }
-
-  std::size_t size_;
-  std::size_t slots_;
-  Shared<End> ends_;
-  Shared<std::byte> data_;
-};
 
 /// A stream: a pipe, or a pair of connected sockets.
 class Stream {

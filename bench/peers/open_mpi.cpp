@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// Open MPI between two processes of one machine, in the rows Q1, Q3, Q4, Q5 and Qsize: MPI_Send and MPI_Recv, as any MPI program has them.
+// Run it by "mpirun -n 2"; the first process prints JSON as the Python peers do. Every message is checked.
+#include <mpi.h>
+
+#include <algorithm>  // for std::clamp, std::ranges::sort
+#include <chrono>     // for std::chrono::steady_clock
+#include <cstddef>    // for std::byte, std::size_t
+#include <cstdint>    // for std::uint64_t
+#include <cstdio>     // for std::printf
+#include <cstring>    // for std::memcpy
+#include <string>     // for std::string
+#include <vector>     // for std::vector
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int repetitions = 5;
+constexpr int tag = 1;
+
+int rank = 0;
+bool first_row = true;
+
+/// All errors end the program: that is MPI's default, and ours.
+void send(const std::vector<std::byte>& message) {
+  MPI_Send(message.data(), static_cast<int>(message.size()), MPI_BYTE, 1 - rank, tag,
+           MPI_COMM_WORLD);
+}
+
+void receive(std::vector<std::byte>& message) {
+  MPI_Status status;
+  MPI_Recv(message.data(), static_cast<int>(message.size()), MPI_BYTE, 1 - rank, tag,
+           MPI_COMM_WORLD, &status);
+  int size = 0;
+  MPI_Get_count(&status, MPI_BYTE, &size);
+  if (static_cast<std::size_t>(size) != message.size()) MPI_Abort(MPI_COMM_WORLD, 1);
+}
+
+void number(std::vector<std::byte>& message, std::uint64_t value) {
+  std::memcpy(message.data(), &value, sizeof value);
+}
+
+void expect_number(const std::vector<std::byte>& message, std::uint64_t value) {
+  std::uint64_t came = 0;
+  std::memcpy(&came, message.data(), sizeof came);
+  if (came == value) return;
+  std::fprintf(stderr, "open_mpi: message %llu came where %llu should\n",
+               static_cast<unsigned long long>(came), static_cast<unsigned long long>(value));
+  MPI_Abort(MPI_COMM_WORLD, 1);
+}
+
+double nanoseconds(Clock::duration time) {
+  return static_cast<double>(std::chrono::nanoseconds(time).count());
+}
+
+/// The value below which this part of all lies. @param values  sorted
+double quantile(const std::vector<double>& values, double part) {
+  return values[static_cast<std::size_t>(part * static_cast<double>(values.size() - 1))];
+}
+
+double median_of(std::vector<double> values) {
+  std::ranges::sort(values);
+  return quantile(values, 0.5);
+}
+
+/// @param times nanoseconds for one message, one for each repetition
+void print_row(const std::string& name, const std::vector<double>& times,
+               std::vector<double> latencies = {}) {
+  const double median = median_of(times);
+  std::vector<double> deviations;
+  for (const double time : times)
+    deviations.push_back(time > median ? time - median : median - time);
+  std::printf("%s\n  {\"name\": \"%s\", \"median_ns\": %.2f, \"mad_ns\": %.2f",
+              first_row ? "" : ",", name.c_str(), median, median_of(deviations));
+  std::printf(", \"items_per_second\": %.1f", 1e9 / median);
+  if (!latencies.empty()) {
+    std::ranges::sort(latencies);
+    std::printf(", \"p50_us\": %.3f, \"p99_us\": %.3f, \"p99.9_us\": %.3f",
+                quantile(latencies, 0.5) / 1000, quantile(latencies, 0.99) / 1000,
+                quantile(latencies, 0.999) / 1000);
+  }
+  std::printf("}");
+  first_row = false;
+}
+
+/// The second process sends, the first receives and takes the time.
+void rate(const std::string& name, std::size_t size, std::uint64_t count) {
+  std::vector<std::byte> message(size);
+  std::vector<double> times;
+  for (int repetition = 0; repetition <= repetitions; ++repetition) {
+    MPI_Barrier(MPI_COMM_WORLD);
+    const auto begin = Clock::now();
+    for (std::uint64_t i = 0; i < count; ++i) {
+      if (rank == 1) {
+        number(message, i);
+        send(message);
+      } else {
+        receive(message);
+        expect_number(message, i);
+      }
+    }
+    // The first repetition warms up.
+    if (repetition > 0)
+      times.push_back(nanoseconds(Clock::now() - begin) / static_cast<double>(count));
+  }
+  if (rank == 0) print_row(name, times);
+}
+
+void round_trip(const std::string& name, std::size_t size, std::uint64_t count) {
+  std::vector<std::byte> message(size);
+  std::vector<double> times;
+  std::vector<double> latencies;
+  for (int repetition = 0; repetition <= repetitions; ++repetition) {
+    MPI_Barrier(MPI_COMM_WORLD);
+    double sum = 0;
+    for (std::uint64_t i = 0; i < count; ++i) {
+      if (rank == 1) {
+        receive(message);
+        send(message);
+        continue;
+      }
+      const auto begin = Clock::now();
+      number(message, i);
+      send(message);
+      receive(message);
+      const double taken = nanoseconds(Clock::now() - begin);
+      expect_number(message, i);
+      sum += taken;
+      if (repetition > 0) latencies.push_back(taken);
+    }
+    if (repetition > 0) times.push_back(sum / static_cast<double>(count));
+  }
+  if (rank == 0) print_row(name, times, latencies);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  constexpr std::size_t kib = 1024;
+  constexpr std::size_t mib = 1024 * kib;
+  MPI_Init(&argc, &argv);
+  int processes = 0;
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &processes);
+  if (processes != 2) {
+    std::fprintf(stderr, "open_mpi: run it by mpirun -n 2\n");
+    MPI_Abort(MPI_COMM_WORLD, 2);
+  }
+  if (rank == 0) {
+    char version[MPI_MAX_LIBRARY_VERSION_STRING];
+    int length = 0;
+    MPI_Get_library_version(version, &length);
+    const std::string whole(version, static_cast<std::size_t>(length));
+    std::printf("{\"context\": {\"mpi\": \"%s\"}, \"rows\": [",
+                whole.substr(0, whole.find_first_of(",\"")).c_str());
+  }
+  rate("Q1/peer/Open_MPI", 8, 200'000);
+  rate("Q3/peer/Open_MPI", kib, 50'000);
+  rate("Q4/peer/Open_MPI", mib, 400);
+  round_trip("Q5/peer/Open_MPI", 8, 10'000);
+  round_trip("Q5_1MiB/peer/Open_MPI", mib, 200);
+  for (std::size_t size = 64; size <= 4 * mib; size *= 4) {
+    rate("Qsize/peer/Open_MPI_" + std::to_string(size), size,
+         std::clamp<std::uint64_t>(64 * mib / size, 64, 50'000));
+  }
+  if (rank == 0) std::printf("\n]}\n");
+  MPI_Finalize();
+}
