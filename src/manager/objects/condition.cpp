@@ -33,6 +33,20 @@ ServedCondition::ServedCondition()
     : ServedCondition(
           std::make_shared<LockState>(LockState::Kind::rlock, "ManagerCondition's lock")) {}
 
+namespace {
+
+template <class Lock>
+std::shared_ptr<LockState> state_of_lock(const Lock& lock) {
+  if (auto state = lock.state_in_server()) return state;
+  throw UsageError("cannot make a ManagerCondition: its lock belongs to another manager");
+}
+
+}  // namespace
+
+ServedCondition::ServedCondition(const ManagerLock& lock) : ServedCondition(state_of_lock(lock)) {}
+
+ServedCondition::ServedCondition(const ManagerRLock& lock) : ServedCondition(state_of_lock(lock)) {}
+
 ServedCondition::ServedCondition(std::shared_ptr<LockState> lock)
     : lock_(std::move(lock)), room_(std::make_shared<Room>(lock_)) {}
 

@@ -6,9 +6,15 @@
 #include <utility>  // for std::move
 
 #include "logging/log.hpp"
+#include "royong/detail/manager/objects/lockable_proxy.hpp"
 #include "royong/error.hpp"
 
 namespace royong::inline v0::detail {
+
+std::shared_ptr<LockState>& handed_over() noexcept {
+  static thread_local std::shared_ptr<LockState> state;
+  return state;
+}
 
 void LockState::own(const Caller& caller, int depth) noexcept {
   owner_ = caller;

@@ -11,6 +11,7 @@
 #include "royong/detail/manager/objects/lock.hpp"
 #include "royong/detail/manager/served.hpp"
 #include "royong/detail/manager/waiting_line.hpp"
+#include "royong/manager/lock.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0::detail {
@@ -25,7 +26,9 @@ class ROYONG_API ServedCondition : public Served<ServedCondition> {
  public:
   /// Over an RLock of its own.
   ServedCondition();
-  /// Over a lock of the same server.
+  /// Over a lock of the same server. @throws UsageError it is another server's
+  explicit ServedCondition(const ManagerLock& lock);
+  explicit ServedCondition(const ManagerRLock& lock);
   explicit ServedCondition(std::shared_ptr<LockState> lock);
 
   /// Answers when the lock is owned again: whether it was notified. @throws UsageError the caller does not own the lock
@@ -43,6 +46,8 @@ class ROYONG_API ServedCondition : public Served<ServedCondition> {
   void mark_consistent() noexcept { lock_->mark_consistent(); }
 
   void forget(SessionId gone) noexcept override;
+  /// For another condition over this one's lock.
+  const std::shared_ptr<LockState>& state() const noexcept { return lock_; }
 
   using Operations =
       OperationList<&ServedCondition::wait, &ServedCondition::notify, &ServedCondition::notify_all,

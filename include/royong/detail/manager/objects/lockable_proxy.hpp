@@ -10,6 +10,7 @@
 
 #include "royong/detail/config.hpp"
 #include "royong/detail/lockable.hpp"
+#include "royong/detail/manager/objects/lock.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
 #include "royong/timeout.hpp"
 
@@ -61,6 +62,14 @@ class LockableProxy : public ProxyOf<Object> {
   bool take(Timeout timeout) const { return this->template invoke<&Object::acquire>(timeout); }
 };
 
+/// Where `HandOver` puts the state of a lock of this process, for the thread that asked.
+ROYONG_API std::shared_ptr<LockState>& handed_over() noexcept;
+
+template <class Object>
+struct HandOver {
+  void operator()(Object& lock) const { handed_over() = lock.state(); }
+};
+
 /// What locks have beyond that.
 template <class D, class Object>
 class LockProxy : public LockableProxy<D, Object> {
@@ -75,6 +84,13 @@ class LockProxy : public LockableProxy<D, Object> {
   bool abandoned() const { return this->template invoke<&Object::abandoned>(); }
   /// Says that what the lock guards is in order again. Call it while you own the lock.
   void mark_consistent() const { this->template invoke<&Object::mark_consistent>(); }
+
+  /// For conditions, in the server: a call of its own object runs at once, on the thread that makes it. Null: the lock is another server's.
+  std::shared_ptr<LockState> state_in_server() const {
+    handed_over().reset();
+    this->invoke_function(HandOver<Object>{});
+    return std::exchange(handed_over(), nullptr);
+  }
 };
 
 }  // namespace royong::inline v0::detail
