@@ -18,8 +18,12 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).parent
-# Two processes wherever they like to run, as ours; also where one processor is all there is, and in containers.
-MPIRUN = ["mpirun", "-n", "2", "--bind-to", "none", "--oversubscribe", "--allow-run-as-root"]
+
+
+def mpirun(ranks):
+    """Wherever they like to run, as ours; also where one processor is all there is, and in containers."""
+    return ["mpirun", "-n", str(ranks), "--bind-to", "none", "--oversubscribe", "--allow-run-as-root"]
+
 
 OTHER_PROGRAMS = {
     "python.json": [sys.executable, HERE / "peers" / "python_pool.py"],
@@ -27,7 +31,9 @@ OTHER_PROGRAMS = {
     "python_sync.json": [sys.executable, HERE / "peers" / "python_sync.py"],
     "python_queue.json": [sys.executable, HERE / "peers" / "python_queue.py"],
     "python_pipe.json": [sys.executable, HERE / "peers" / "python_pipe.py"],
-    "open_mpi.json": [*MPIRUN, HERE.parent / "build" / "release" / "bench" / "open_mpi"],
+    # By the system's Python: its package is the one that is built for the installed Open MPI.
+    "mpi4py.json": [*mpirun(3), "/usr/bin/python3", "-m", "mpi4py.futures", HERE / "peers" / "mpi4py_tasks.py"],
+    "open_mpi.json": [*mpirun(2), HERE.parent / "build" / "release" / "bench" / "open_mpi"],
     "compile_time.json": [HERE / "compile_time.sh"],
 }
 
