@@ -261,6 +261,7 @@ class ROYONG_API Listener {
   void close() noexcept;
 
  private:
+  friend struct ConnectionAccess;
   struct Impl;
   Impl& impl() const;
   std::unique_ptr<Impl> impl_;

@@ -18,6 +18,12 @@ struct ConnectionAccess {
   static Connection make(std::shared_ptr<detail::ConnectionEnd> end) {
     return Connection(std::move(end));
   }
+  /// As Listener::accept, for who reads and writes the stream himself.
+  static std::unique_ptr<channel::Stream> accept(Listener& listener, Timeout timeout);
+  /// As Client.
+  static std::unique_ptr<channel::Stream> connect(const std::string& address,
+                                                  const std::optional<std::string>& authkey,
+                                                  const Tls& tls, Timeout timeout);
 };
 
 namespace channel {

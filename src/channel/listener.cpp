@@ -119,13 +119,13 @@ struct Listener::Impl {
     throw TimeoutError("no client came within the time given");
   }
 
-  Connection accept(Clock::time_point deadline) {
+  std::unique_ptr<channel::Stream> accept(Clock::time_point deadline) {
     take_turn(deadline);
     const std::unique_lock lock(mutex, std::adopt_lock);
     for (;;) {
       refuse_closed();
       take_new();
-      if (auto connection = advance_all()) return std::move(*connection);
+      if (auto stream = advance_all()) return stream;
       if (!wait(deadline)) throw_timeout();
     }
   }
@@ -150,7 +150,8 @@ struct Listener::Impl {
     }
   }
 
-  std::optional<Connection> advance_all() {
+  /// Who has proved himself; nobody: null.
+  std::unique_ptr<channel::Stream> advance_all() {
     const auto now = Clock::now();
     for (auto at = candidates.begin(); at != candidates.end();) {
       auto outcome = Meeting::Outcome::gone;
@@ -167,13 +168,13 @@ struct Listener::Impl {
           const std::lock_guard guard(last_mutex);
           last = done.from;
         }
-        return channel::make_socket_connection(done.meeting.take_stream());
+        return done.meeting.take_stream();
       }
       const bool late = outcome == Meeting::Outcome::waiting && now >= at->deadline;
       if (late) detail::warn("a client of {} did not prove itself in time", options.address);
       at = late || outcome == Meeting::Outcome::gone ? candidates.erase(at) : std::next(at);
     }
-    return std::nullopt;
+    return nullptr;
   }
 
   /// Until anything may have changed. @return false: the time is over
@@ -219,7 +220,11 @@ Listener::Impl& Listener::impl() const {
 }
 
 Connection Listener::accept(Timeout timeout) {
-  return impl().accept(timeout.is_poll() ? Clock::time_point::min() : timeout.deadline());
+  return channel::make_socket_connection(ConnectionAccess::accept(*this, timeout));
+}
+
+std::unique_ptr<channel::Stream> ConnectionAccess::accept(Listener& listener, Timeout timeout) {
+  return listener.impl().accept(timeout.is_poll() ? Clock::time_point::min() : timeout.deadline());
 }
 
 const std::string& Listener::address() const noexcept {
@@ -249,7 +254,7 @@ void Listener::close() noexcept {
 
 namespace {
 
-os::Fd connect(const std::string& address, Clock::time_point deadline) {
+os::Fd connect_socket(const std::string& address, Clock::time_point deadline) {
   const auto addresses = channel::resolve(address, false);
   for (const auto& at : addresses) {
     try {
@@ -268,6 +273,12 @@ os::Fd connect(const std::string& address, Clock::time_point deadline) {
 
 Connection Client(const std::string& address, const std::optional<std::string>& authkey,
                   const Tls& tls, Timeout timeout) {
+  return channel::make_socket_connection(ConnectionAccess::connect(address, authkey, tls, timeout));
+}
+
+std::unique_ptr<channel::Stream> ConnectionAccess::connect(
+    const std::string& address, const std::optional<std::string>& authkey, const Tls& tls,
+    Timeout timeout) {
   require_member();
   check_tls(address, tls);
   std::unique_ptr<channel::TlsContext> context;
@@ -275,14 +286,14 @@ Connection Client(const std::string& address, const std::optional<std::string>& 
     context = std::make_unique<channel::TlsContext>(channel::Side::client, tls, authkey);
   }
   const auto deadline = timeout.is_poll() ? Clock::time_point::min() : timeout.deadline();
-  os::Fd socket = connect(address, deadline);
+  os::Fd socket = connect_socket(address, deadline);
   auto stream = context ? context->stream(std::move(socket),
                                           tls.host.empty() ? channel::host_of(address) : tls.host)
                         : channel::plain_stream(std::move(socket));
   Meeting meeting(std::move(stream), channel::Side::client, authkey);
   for (;;) {
     switch (meeting.advance()) {
-      case Meeting::Outcome::done: return channel::make_socket_connection(meeting.take_stream());
+      case Meeting::Outcome::done: return meeting.take_stream();
       case Meeting::Outcome::gone:
         throw EndOfFile("the listener at " + address +
                         " closed the connection before it let us in");

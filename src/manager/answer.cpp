@@ -17,13 +17,18 @@ AnswerCore& AnswerCore::operator=(AnswerCore&& other) noexcept {
   return *this;
 }
 
+std::shared_ptr<AnswerSink> AnswerCore::settle() noexcept {
+  if (sink_) --sink_->owed_;
+  return std::exchange(sink_, nullptr);
+}
+
 void AnswerCore::send(AnswerSink::Encode encode, const void* value) noexcept {
   // Not owed any more before it is sent: the sink may run whatever it likes.
-  if (const auto sink = std::exchange(sink_, nullptr)) sink->answer(call_, encode, value);
+  if (const auto sink = settle()) sink->answer(call_, encode, value);
 }
 
 void AnswerCore::fail(const std::exception_ptr& error) noexcept {
-  if (const auto sink = std::exchange(sink_, nullptr)) sink->fail(call_, error);
+  if (const auto sink = settle()) sink->fail(call_, error);
 }
 
 namespace {
@@ -36,7 +41,7 @@ std::exception_ptr dropped() {
 }  // namespace
 
 void AnswerCore::give_up() noexcept {
-  const auto sink = std::exchange(sink_, nullptr);
+  const auto sink = settle();
   if (sink == nullptr) return;
   for (auto* running = sink->running_; running != nullptr; running = running->outer_) {
     if (running->call_ != call_) continue;

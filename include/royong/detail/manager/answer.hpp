@@ -5,6 +5,7 @@
 #pragma once
 
 #include <concepts>     // for std::convertible_to
+#include <cstddef>      // for std::size_t
 #include <cstdint>      // for std::uint32_t, std::uint64_t
 #include <exception>    // for std::exception_ptr
 #include <memory>       // for std::shared_ptr
@@ -50,9 +51,13 @@ class ROYONG_API AnswerSink : public std::enable_shared_from_this<AnswerSink> {
   /// The loop's.
   virtual Timers& timers() noexcept = 0;
 
+  /// Answers that are owed to this client.
+  std::size_t owed() const noexcept { return owed_; }
+
  private:
   friend class AnswerCore;
   friend class IncomingCall;
+  std::size_t owed_ = 0;
   class IncomingCall* running_ = nullptr;  ///< the call whose operation runs
 };
 
@@ -61,7 +66,9 @@ class ROYONG_API AnswerCore {
  public:
   AnswerCore() noexcept = default;
   AnswerCore(std::shared_ptr<AnswerSink> sink, std::uint64_t call, Caller caller) noexcept
-      : sink_(std::move(sink)), call_(call), caller_(caller) {}
+      : sink_(std::move(sink)), call_(call), caller_(caller) {
+    if (sink_) ++sink_->owed_;
+  }
   AnswerCore(AnswerCore&& other) noexcept = default;
   AnswerCore& operator=(AnswerCore&& other) noexcept;
   /// Owed still: the caller gets a CancelledError; or, while its operation runs, whatever that ends with.
@@ -77,6 +84,7 @@ class ROYONG_API AnswerCore {
 
  private:
   void give_up() noexcept;
+  std::shared_ptr<AnswerSink> settle() noexcept;
 
   std::shared_ptr<AnswerSink> sink_;
   std::uint64_t call_ = 0;

@@ -209,11 +209,13 @@ struct OperationTable<Class, OperationList<Members...>> {
 };
 
 template <class Class>
-concept CanBeSaved = std::is_default_constructible_v<Class> &&
-                     requires(Class& object, const Class& saved, Writer& out, Reader& in) {
-                       saved.save(out);
-                       object.load(in);
-                     };
+concept CanBeLoaded = std::is_default_constructible_v<Class> &&
+                      requires(Class& object, Reader& in) { object.load(in); };
+template <class Class>
+concept CanBeRestored = requires(Reader& in) { Class::restore(in); };
+template <class Class>
+concept CanBeSaved = (CanBeLoaded<Class> || CanBeRestored<Class>) &&
+                     requires(const Class& saved, Writer& out) { saved.save(out); };
 
 template <class Class>
 ServedType make_served_type() {
@@ -224,9 +226,13 @@ ServedType make_served_type() {
       static_cast<const Class&>(self).save(out);
     };
     type.restore = [](Reader& in) -> std::unique_ptr<ServedObject> {
-      auto object = std::make_unique<Class>();
-      object->load(in);
-      return object;
+      if constexpr (CanBeRestored<Class>) {
+        return Class::restore(in);
+      } else {
+        auto object = std::make_unique<Class>();
+        object->load(in);
+        return object;
+      }
     };
   }
   return type;

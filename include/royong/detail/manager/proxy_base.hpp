@@ -219,6 +219,9 @@ struct ROYONG_API RegisteredCreator {
   const RegisteredCreator* next = nullptr;
 };
 
+/// All of them, in a list.
+ROYONG_API const RegisteredCreator* first_creator() noexcept;
+
 /// Names the class and the types of the values, for another program.
 template <class Class, class... Values>
 struct CreatorName {};

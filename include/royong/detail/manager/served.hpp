@@ -44,6 +44,8 @@ class ROYONG_API IncomingCall {
   /// The arguments.
   Reader& in() noexcept { return in_; }
   const Caller& caller() const noexcept { return caller_; }
+  /// Answers that are owed to the client already.
+  std::size_t owed() const noexcept { return sink_.owed(); }
 
   /// Answers at once.
   template <class R>
@@ -114,7 +116,8 @@ struct OperationList {};
 
 /** @brief Base of the served class `Derived`, which has a public `using Operations = OperationList<...>`.
  *
- *  With `void save(Writer&) const` and `void load(Reader&)` and a default constructor its objects can be in a snapshot.
+ *  With `void save(Writer&) const`, and either `void load(Reader&)` and a default constructor or `static std::unique_ptr<Derived> restore(Reader&)`, its objects can be in
+ *  a snapshot.
  */
 template <class Derived>
 class Served : public ServedObject {

@@ -24,29 +24,59 @@
 
 namespace royong::inline v0::detail {
 
-/** @brief This process's line to one server, shared by all its threads and proxies.
- *
- *  Whoever waits for an answer receives and hands out what comes for the others, so no answer passes through a second thread. In the server's own
- *  process there is no line: a call runs at once (`Session::own`).
- */
-class ROYONG_API Session : public TaskEngine {
- public:
-  /// Whether the server may be another program: then handles cannot cross.
-  virtual bool is_foreign() const noexcept = 0;
-  /// Writes what goes to this server.
-  virtual Writer writer() = 0;
+class ProxyTarget;
+class Reply;
+using TargetRef = std::shared_ptr<const ProxyTarget>;
 
-  /** @brief While it lives, this thread writes and reads for this session: proxies of a foreign server are told by number. */
+/// What a call is, beside its arguments.
+struct CallHead {
+  std::uint64_t object = 0;
+  std::uint32_t verb = 0;
+  std::uint32_t operation = 0;
+};
+
+/** @brief The other side of a line between two programs: knows objects of the server by number. */
+class ROYONG_API ForeignPeer {
+ public:
+  /// @throws TransferError the object is of another server
+  virtual void write(Writer& out, const TargetRef& target) = 0;
+  virtual TargetRef read(Reader& in, std::uint64_t type) = 0;
+
+  /// While it lives, this thread writes and reads for that peer; null: for nobody.
   class ROYONG_API Scope {
    public:
-    explicit Scope(Session& session) noexcept;
+    explicit Scope(ForeignPeer* peer) noexcept;
     ~Scope();
     Scope(const Scope&) = delete;
     Scope& operator=(const Scope&) = delete;
 
    private:
-    Session* outer_;
+    ForeignPeer* outer_;
   };
+  static ForeignPeer* current() noexcept;
+
+ protected:
+  ~ForeignPeer() = default;
+};
+
+/** @brief This process's line to one server, shared by all its threads and proxies.
+ *
+ *  Whoever waits for an answer receives and hands out what comes for the others, so no answer passes through a second thread. In the server's own
+ *  process there is no line: a call runs at once.
+ */
+class ROYONG_API Session : public TaskEngine {
+ public:
+  /// Not null: the server may be another program, and handles cannot cross.
+  virtual ForeignPeer* foreign() noexcept = 0;
+  /// Writes what goes to this server.
+  virtual Writer writer() = 0;
+  /// Sends a call and waits for its answer. @throws EndOfFile the server is gone; what the call threw
+  virtual void perform(const CallHead& head, Writer& body, Reply& reply) = 0;
+  /// Sends a call whose answer `state` gets. @throws EndOfFile
+  virtual void start(const CallHead& head, Writer& body, TaskState& state) = 0;
+  /// From now on what this thread starts is kept back until the next flush, if `keep`.
+  virtual void keep_back(bool keep) noexcept = 0;
+  virtual void flush() = 0;
 
  protected:
   ~Session() override = default;
@@ -60,13 +90,14 @@ class ROYONG_API Reply {
   Reply& operator=(const Reply&) = delete;
 
   std::span<const std::byte> bytes() const noexcept {
-    return heap_.empty() ? std::span(inline_).first(size_) : std::span<const std::byte>(heap_);
+    return {heap_.empty() ? inline_.data() : heap_.data(), size_};
   }
   /// Decodes the result. @throws TransferError
   template <class R>
   R read() const {
-    const Session::Scope scope(*session_);
-    Reader reader(bytes(), {.foreign = session_->is_foreign()});
+    ForeignPeer* const foreign = session_->foreign();
+    const ForeignPeer::Scope scope(foreign);
+    Reader reader(bytes(), {.foreign = foreign != nullptr});
     if constexpr (std::is_void_v<R>) {
       reader.expect_end();
     } else {
@@ -77,7 +108,10 @@ class ROYONG_API Reply {
   }
 
   // For sessions.
-  void assign(std::span<const std::byte> bytes);
+
+  /// Room for so many bytes, to be filled.
+  std::span<std::byte> make_room(std::size_t size);
+  void shrink(std::size_t size) noexcept { size_ = size; }
   StateRef<Session> session_;
   std::vector<ObjectRef> handles_;  ///< in the bytes: held until they have been read
 
@@ -93,9 +127,9 @@ class CallState final : public ResultState<R> {
  public:
   std::exception_ptr exception() const override {
     if (this->ending() != Ending::exception) return TaskState::exception();
-    Session& session = static_cast<Session&>(*this->engine());
-    const Session::Scope scope(session);
-    Reader reader(this->bytes(), {.foreign = session.is_foreign()});
+    ForeignPeer* const foreign = static_cast<Session&>(*this->engine()).foreign();
+    const ForeignPeer::Scope scope(foreign);
+    Reader reader(this->bytes(), {.foreign = foreign != nullptr});
     try {
       return read_exception(reader);
     } catch (...) {
@@ -105,9 +139,9 @@ class CallState final : public ResultState<R> {
 
  protected:
   R produce() override {
-    Session& session = static_cast<Session&>(*this->engine());
-    const Session::Scope scope(session);
-    Reader reader(this->bytes(), {.foreign = session.is_foreign()});
+    ForeignPeer* const foreign = static_cast<Session&>(*this->engine()).foreign();
+    const ForeignPeer::Scope scope(foreign);
+    Reader reader(this->bytes(), {.foreign = foreign != nullptr});
     return decode<R>(reader);
   }
 };
@@ -139,8 +173,6 @@ class ROYONG_API ProxyTarget {
   ProxyTarget() = default;
 };
 
-using TargetRef = std::shared_ptr<const ProxyTarget>;
-
 /// Writes what names the object. @throws TransferError it is not of the server that this goes to, in another program
 ROYONG_API void write_target(Writer& out, const TargetRef& target);
 /// @param type  type_hash of the served class. @throws TransferError
@@ -157,7 +189,7 @@ class ROYONG_API OutgoingCall {
   OutgoingCall(StateRef<Session> session, std::uint32_t verb);
   OutgoingCall(const OutgoingCall&) = delete;
   OutgoingCall& operator=(const OutgoingCall&) = delete;
-  ~OutgoingCall();
+  ~OutgoingCall() = default;
 
   /// For the arguments.
   Writer& writer() noexcept { return writer_; }
@@ -166,13 +198,14 @@ class ROYONG_API OutgoingCall {
   /** @brief Sends it and waits for the answer.
    *  @throws EndOfFile the server is gone; what the call threw
    */
-  void perform(Reply& reply);
+  void perform(Reply& reply) { session_->perform(head_, writer_, reply); }
   /// Sends it: `state` will get the answer. `state` has no engine yet. What goes wrong here is thrown.
-  void start(TaskState& state);
+  void start(TaskState& state) { session_->start(head_, writer_, state); }
 
  private:
   StateRef<Session> session_;
-  Session::Scope scope_;
+  CallHead head_;
+  ForeignPeer::Scope scope_;
   Writer writer_;
 };
 

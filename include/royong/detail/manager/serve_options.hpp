@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief What a manager's server is told when it begins.
+ */
+#pragma once
+
+#include <cstdint>     // for std::uint64_t
+#include <filesystem>  // for std::filesystem::path
+#include <optional>    // for std::optional
+#include <string>      // for std::string
+
+#include "royong/connection.hpp"
+#include "royong/timeout.hpp"
+
+namespace royong::inline v0 {
+
+/// What a manager's server lets its clients have; whoever wants more is refused, and nobody else is disturbed.
+struct ManagerLimits {
+  int sessions = 1000;        ///< client processes at a time
+  int objects = 1000000;      ///< at a time
+  int waiting_calls = 10000;  ///< calls of one client that wait for their answer
+  /// Bytes of one message of a client of another program.
+  std::uint64_t message = std::uint64_t{1} << 30;
+  /// Bytes of answers that are kept for a client that does not read them; beyond, its session ends.
+  std::uint64_t unread = std::uint64_t{256} << 20;
+};
+
+/// What `Manager::serve` takes.
+struct ServeOptions {
+  /// Where clients of other programs connect, as for `Listener`. Empty: a fresh abstract name.
+  std::string address{};
+  /// What both sides must prove to know. Nothing: no proof is asked for.
+  std::optional<std::string> authkey{};
+  Tls tls{};
+  /// Where the published objects are kept: read at the start, written by `snapshot()`, at the orderly end, and as often as the next member says. Empty: nowhere.
+  std::filesystem::path snapshot{};
+  /// Writes the snapshot whenever so much time has passed since the last one and something was called meanwhile.
+  Timeout snapshot_every{};
+  /// Clients that may wait to be accepted.
+  int backlog = 64;
+  ManagerLimits limits{};
+};
+
+}  // namespace royong::inline v0

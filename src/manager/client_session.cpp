@@ -1,0 +1,630 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "manager/client_session.hpp"
+
+#include <pthread.h>
+#include <signal.h>
+
+#include <cstring>        // for std::memcpy
+#include <string>         // for std::string
+#include <thread>         // for std::thread
+#include <unordered_map>  // for std::unordered_map
+#include <utility>        // for std::exchange
+
+#include "channel/ends.hpp"
+#include "logging/log.hpp"
+#include "manager/server_state.hpp"
+#include "manager/targets.hpp"
+#include "os/error.hpp"
+#include "royong/detail/exception.hpp"
+#include "royong/error.hpp"
+
+namespace royong::inline v0::manager {
+
+using detail::AnswerSink;
+using detail::CallHead;
+using detail::Ending;
+using detail::ForeignPeer;
+using detail::ObjectKind;
+using detail::ObjectRef;
+using detail::Reader;
+using detail::Reply;
+using detail::Session;
+using detail::StateRef;
+using detail::TaskState;
+using detail::Writer;
+using Instant = Timeout::Clock::time_point;
+
+namespace {
+
+std::atomic<std::uint32_t> forks{0};
+
+/// Bytes that a caller may leave unsent before it waits for the server.
+constexpr std::size_t most_unsent = std::size_t{1} << 20;
+/// Likewise while calls are kept back to be sent together.
+constexpr std::size_t most_kept_back = std::size_t{64} * 1024;
+/// A message of a server that this process asked for may have any length.
+constexpr std::uint64_t longest_answer = std::uint64_t{1} << 40;
+
+/// The session whose calls this thread keeps back.
+thread_local const Session* kept_back_for = nullptr;
+
+/// The number of this thread, for locks that threads own.
+std::uint32_t thread_number() noexcept {
+  static std::atomic<std::uint32_t> last{0};
+  thread_local const std::uint32_t own = ++last;
+  return own;
+}
+
+[[noreturn]] void throw_gone(const std::string& reason) { throw EndOfFile(reason); }
+
+std::span<const std::byte> bytes_of(const auto& object) {
+  return std::as_bytes(std::span(&object, 1));
+}
+
+/** @brief The sessions of this process, by the serials of their servers. Each is known as long as somebody uses it.
+ *
+ *  Locked over forks. A child forgets them: they are its parent's.
+ */
+struct Sessions {
+  std::mutex mutex;
+  std::unordered_map<std::uint64_t, ClientSession*> table;
+
+  static Sessions& instance() {
+    static auto& sessions = *new Sessions;  // proxies are dropped in static destructors too
+    return sessions;
+  }
+  Sessions() {
+    const int error =
+        ::pthread_atfork([] { instance().mutex.lock(); }, [] { instance().mutex.unlock(); },
+                         [] {
+                           instance().table.clear();
+                           forks.fetch_add(1);
+                           instance().mutex.unlock();
+                         });
+    if (error != 0) os::throw_error(error, "cannot register", "fork handlers");
+  }
+};
+
+}  // namespace
+
+std::uint32_t fork_generation() noexcept {
+  Sessions::instance();
+  return forks.load(std::memory_order_relaxed);
+}
+
+ClientSession::ClientSession(Connection end, ObjectRef server)
+    : is_foreign_(false),
+      generation_(manager::fork_generation()),
+      line_(make_pipe_line(std::move(end))) {
+  if (server) set_server(std::move(server));
+}
+
+ClientSession::ClientSession(std::unique_ptr<channel::Stream> stream, std::string address,
+                             Timeout timeout)
+    : is_foreign_(true),
+      generation_(manager::fork_generation()),
+      address_(std::move(address)),
+      line_(make_stream_line(std::move(stream), longest_answer)) {
+  // Nobody else knows the session: answered here, because the destructor cannot be left to a count that was never given away.
+  Waiting waiting;
+  Reply reply;
+  waiting.reply = &reply;
+  Lock lock(mutex_);
+  const Hello hello;
+  const auto call = enter({.waiting = &waiting});
+  post({.verb = static_cast<std::uint32_t>(Verb::hello)}, call, bytes_of(hello));
+  send();
+  lock.unlock();
+  if (!wait(waiting.flag, nullptr, timeout.deadline())) {
+    throw TimeoutError("the manager at " + address_ + " did not answer within the time given");
+  }
+  if (waiting.error) std::rethrow_exception(waiting.error);
+  if (waiting.kind == AnswerKind::exception) {
+    Reader reader(reply.bytes(), {.foreign = true});
+    detail::rethrow_exception_from(reader);
+  }
+}
+
+ClientSession::~ClientSession() {
+  if (generation_ != manager::fork_generation()) {
+    line_->abandon();
+    // What the parent's threads may have been using is left alone.
+    static_cast<void>(line_.release());
+    return;
+  }
+  if (server_) {
+    auto& sessions = Sessions::instance();
+    const std::lock_guard lock(sessions.mutex);
+    const auto found = sessions.table.find(server_.name().serial);
+    if (found != sessions.table.end() && found->second == this) sessions.table.erase(found);
+  }
+  close();
+}
+
+void ClientSession::set_server(ObjectRef server) {
+  manager::set_server(*line_, server);
+  server_ = std::move(server);
+}
+
+bool ClientSession::is_usable() const noexcept {
+  return generation_ == forks.load(std::memory_order_relaxed) &&
+         !ended_.load(std::memory_order_acquire);
+}
+
+void ClientSession::require_usable() const {
+  if (ended_) throw_gone(end_reason_);
+}
+
+std::uint64_t ClientSession::enter(Pending pending) {
+  if (free_.empty()) {
+    free_.reserve(pending_.size() + 1);  // so that `leave` never allocates
+    pending_.emplace_back();
+    free_.push_back(static_cast<std::uint32_t>(pending_.size() - 1));
+  }
+  const std::uint32_t place = free_.back();
+  free_.pop_back();
+  pending.life = pending_[place].life + 1;
+  pending_[place] = pending;
+  return std::uint64_t{pending.life} << 32 | (place + 1);
+}
+
+void ClientSession::leave(std::uint64_t call) noexcept {
+  const auto place = static_cast<std::uint32_t>(call) - 1;
+  pending_[place].waiting = nullptr;
+  pending_[place].state = nullptr;
+  free_.push_back(place);
+}
+
+void ClientSession::post(const CallHead& head, std::uint64_t call,
+                         std::span<const std::byte> body) {
+  const RequestHead request{.call = call,
+                            .object = head.object,
+                            .verb = head.verb,
+                            .operation = head.operation,
+                            .thread = thread_number()};
+  line_->post(bytes_of(request), body);
+}
+
+void ClientSession::send() {
+  try {
+    line_->flush();
+  } catch (const BrokenPipe&) {
+    fail_all("the manager's server is gone");
+  }
+}
+
+/// Until little is unsent: while the server has no room for what we send, what it sends must be received.
+void ClientSession::make_room(Lock& lock) {
+  const std::atomic<std::uint32_t> never{0};
+  while (!ended_ && line_->unsent() > most_unsent) {
+    if (has_leader_) {
+      const auto key = changed_.prepare();
+      lock.unlock();
+      changed_.wait(key, Instant::max());
+      lock.lock();
+    } else {
+      has_leader_ = true;
+      receive(lock);
+      if (!ended_ && line_->unsent() > most_unsent) {
+        lock.unlock();
+        try {
+          line_->wait(never, Instant::max());
+        } catch (const EndOfFile&) {
+          lock.lock();
+          fail_all("the manager's server is gone");
+          lock.unlock();
+        }
+        lock.lock();
+      }
+      has_leader_ = false;
+      changed_.notify_all();
+    }
+    if (!ended_) send();
+  }
+}
+
+void ClientSession::perform(const CallHead& head, Writer& body, Reply& reply) {
+  Waiting waiting;
+  waiting.reply = &reply;
+  add_reference();
+  reply.session_ = StateRef<Session>(this);
+  {
+    Lock lock(mutex_);
+    require_usable();
+    const auto call = enter({.waiting = &waiting});
+    try {
+      post(head, call, body.bytes());
+    } catch (...) {
+      leave(call);
+      throw;
+    }
+    body.commit();
+    try {
+      send();
+    } catch (...) {
+      // It waits in the line, and may be sent by and by: nobody waits for its answer.
+      leave(call);
+      throw;
+    }
+    if (waiting.flag.load(std::memory_order_relaxed) == 0) {
+      lock.unlock();
+      wait(waiting.flag, nullptr, Instant::max());
+    }
+  }
+  if (waiting.error) std::rethrow_exception(waiting.error);
+  if (waiting.kind == AnswerKind::exception) {
+    const ForeignPeer::Scope scope(foreign());
+    Reader reader(reply.bytes(), {.foreign = is_foreign_});
+    detail::rethrow_exception_from(reader);
+  }
+}
+
+void ClientSession::start(const CallHead& head, Writer& body, TaskState& state) {
+  Lock lock(mutex_);
+  require_usable();
+  make_room(lock);
+  require_usable();
+  const auto call = enter({.state = &state});
+  try {
+    post(head, call, body.bytes());
+  } catch (...) {
+    leave(call);
+    throw;
+  }
+  body.commit();
+  state.set_engine(*this);
+  if (kept_back_for == this && line_->unsent() < most_kept_back) return;
+  try {
+    send();
+  } catch (const ArenaFull& error) {
+    // It is in the line still, and leaves with the next call.
+    detail::warn("a call to a manager waits for memory: {}", error.what());
+  }
+}
+
+void ClientSession::keep_back(bool keep) noexcept { kept_back_for = keep ? this : nullptr; }
+
+void ClientSession::flush() {
+  const Lock lock(mutex_);
+  require_usable();
+  send();
+}
+
+void ClientSession::notify(const CallHead& head, std::span<const std::byte> body) {
+  const Lock lock(mutex_);
+  if (ended_) return;
+  post(head, 0, body);
+  send();
+}
+
+void ClientSession::greet(Reply* welcome) {
+  const CallHead head{.verb = static_cast<std::uint32_t>(Verb::hello)};
+  const Hello hello{.owner = memory::self().bits};
+  if (welcome == nullptr) return notify(head, bytes_of(hello));
+  Writer body(line_->writer());
+  body.write_plain(hello);
+  perform(head, body, *welcome);
+}
+
+void ClientSession::close() noexcept {
+  Lock lock(mutex_);
+  if (ended_) return;
+  try {
+    post({.verb = static_cast<std::uint32_t>(Verb::bye)}, 0, {});
+    line_->flush();
+  } catch (const std::exception&) {
+    // The server sees the end of the line.
+  }
+  fail_all("the session with the manager was closed in this process");
+}
+
+// ---- Answers ----
+
+void ClientSession::message(std::span<const std::byte> bytes) {
+  AnswerHead head;
+  if (bytes.size() < sizeof head) throw TransferError("malformed answer: it has no head");
+  std::memcpy(&head, bytes.data(), sizeof head);
+  const Lock lock(mutex_);
+  hand_out(head, bytes.subspan(sizeof head));
+}
+
+void ClientSession::hand_out(const AnswerHead& head, std::span<const std::byte> body) {
+  const auto place = static_cast<std::uint32_t>(head.call) - 1;
+  const auto life = static_cast<std::uint32_t>(head.call >> 32);
+  if (head.kind != AnswerKind::value && head.kind != AnswerKind::exception) {
+    throw TransferError("malformed answer: of unknown kind");
+  }
+  // One that nobody waits for any more: its call could not be sent at once.
+  if (place >= pending_.size() || pending_[place].life != life) return;
+  const Pending pending = pending_[place];
+  if (pending.waiting == nullptr && pending.state == nullptr) return;
+  const bool has_handles = (head.flags & AnswerHead::has_handles) != 0 && !is_foreign_;
+  if (pending.waiting != nullptr) {
+    Waiting& waiting = *pending.waiting;
+    auto room = waiting.reply->make_room(body.size());
+    if (!body.empty()) std::memcpy(room.data(), body.data(), body.size());
+    if (has_handles) {
+      waiting.reply->handles_ = detail::hold_handles(room);
+      waiting.reply->shrink(room.size());
+    }
+    waiting.kind = head.kind;
+    leave(head.call);
+    waiting.flag.store(1, std::memory_order_release);
+    return;
+  }
+  TaskState& state = *pending.state;
+  std::byte* to = state.make_result(body.size());
+  if (!body.empty()) std::memcpy(to, body.data(), body.size());
+  if (has_handles) {
+    auto room = std::span(to, body.size());
+    state.extra().handles = detail::hold_handles(room);
+  }
+  leave(head.call);
+  complete(state, head.kind == AnswerKind::value ? Ending::value : Ending::exception);
+}
+
+void ClientSession::complete(TaskState& state, Ending ending) noexcept {
+  detail::CompletionHook* hook = nullptr;
+  std::vector<std::unique_ptr<detail::Callback>> callbacks;
+  if (auto* extra = state.extra_if_any()) {
+    hook = std::exchange(extra->hooks, nullptr);
+    callbacks = std::move(extra->callbacks);
+    if (hook != nullptr || !callbacks.empty()) --wanted_;
+  }
+  state.publish(ending);
+  while (hook != nullptr) std::exchange(hook, hook->next_hook)->completed();
+  for (auto& callback : callbacks) callbacks_.push_back(std::move(callback));
+  if (!callbacks_.empty()) need_driver();
+  state.release();
+}
+
+void ClientSession::fail_all(const std::string& reason) noexcept {
+  if (ended_) return;
+  ended_ = true;
+  end_reason_ = reason;
+  const auto error = std::make_exception_ptr(EndOfFile(reason));
+  for (auto& pending : pending_) {
+    const Pending lost = std::exchange(pending, {nullptr, nullptr, pending.life});
+    if (lost.waiting != nullptr) {
+      lost.waiting->error = error;
+      lost.waiting->flag.store(1, std::memory_order_release);
+    } else if (lost.state != nullptr) {
+      lost.state->extra().error = error;
+      complete(*lost.state, Ending::error);
+    }
+  }
+  changed_.notify_all();
+  line_->wake();
+  rest_.store(1);
+}
+
+// ---- Waiting ----
+
+/// Takes what is there; the lock is open meanwhile. The caller leads.
+void ClientSession::receive(Lock& lock) {
+  lock.unlock();
+  std::string reason;
+  try {
+    if (line_->may_receive()) line_->receive(64, *this);
+  } catch (const EndOfFile&) {
+    reason = "the manager's server is gone";
+  } catch (const std::exception& error) {
+    reason = std::string("the session with the manager has ended: ") + error.what();
+  }
+  lock.lock();
+  if (!reason.empty()) fail_all(reason);
+}
+
+void ClientSession::lead(Lock& lock, const std::atomic<std::uint32_t>& flag, Instant deadline) {
+  const auto is_set = [&] { return flag.load(std::memory_order_acquire) != 0; };
+  while (!is_set() && !ended_) {
+    receive(lock);
+    // Others may have got what they wait for.
+    changed_.notify_all();
+    if (is_set() || ended_) return;
+    if (line_->unsent() != 0) send();
+    if (deadline != Instant::max() && Timeout::Clock::now() >= deadline) return;
+    lock.unlock();
+    std::string reason;
+    try {
+      line_->wait(flag, deadline);
+    } catch (const EndOfFile&) {
+      reason = "the manager's server is gone";
+    }
+    lock.lock();
+    if (!reason.empty()) fail_all(reason);
+  }
+}
+
+bool ClientSession::wait(const std::atomic<std::uint32_t>& flag, const TaskState*,
+                         Instant deadline) {
+  if (generation_ != manager::fork_generation()) {
+    throw UsageError("a call to a manager is awaited only by the process that made it");
+  }
+  const auto is_set = [&] { return flag.load(std::memory_order_acquire) != 0; };
+  Lock lock(mutex_);
+  if (!ended_ && line_->unsent() != 0) send();
+  for (;;) {
+    if (is_set()) return true;
+    if (ended_) {
+      // Nothing comes any more; the flag may be another engine's.
+      const auto key = changed_.prepare();
+      lock.unlock();
+      if (is_set() || !changed_.wait(key, deadline)) return is_set();
+      lock.lock();
+      continue;
+    }
+    if (!has_leader_) {
+      has_leader_ = true;
+      lead(lock, flag, deadline);
+      has_leader_ = false;
+      changed_.notify_all();
+      if (is_set()) return true;
+      if (ended_) continue;
+      return false;
+    }
+    const auto key = changed_.prepare();
+    lock.unlock();
+    if (is_set()) return true;
+    if (!changed_.wait(key, deadline)) return is_set();
+    lock.lock();
+  }
+}
+
+void ClientSession::nudge() noexcept {
+  changed_.notify_all();
+  line_->wake();
+}
+
+bool ClientSession::add_hook(TaskState& state, detail::CompletionHook& hook) {
+  const Lock lock(mutex_);
+  if (state.has_ended()) return false;
+  auto& extra = state.extra();
+  if (extra.hooks == nullptr && extra.callbacks.empty()) ++wanted_;
+  hook.next_hook = std::exchange(extra.hooks, &hook);
+  need_driver();
+  return true;
+}
+
+void ClientSession::remove_hook(TaskState& state, detail::CompletionHook& hook) noexcept {
+  const Lock lock(mutex_);
+  auto* extra = state.extra_if_any();
+  if (extra == nullptr) return;
+  for (auto** place = &extra->hooks; *place != nullptr; place = &(*place)->next_hook) {
+    if (*place != &hook) continue;
+    *place = hook.next_hook;
+    if (extra->hooks == nullptr && extra->callbacks.empty()) --wanted_;
+    return;
+  }
+}
+
+void ClientSession::add_callback(TaskState& state, std::unique_ptr<detail::Callback> callback) {
+  const Lock lock(mutex_);
+  if (state.has_ended()) {
+    callbacks_.push_back(std::move(callback));
+  } else {
+    auto& extra = state.extra();
+    if (extra.hooks == nullptr && extra.callbacks.empty()) ++wanted_;
+    extra.callbacks.push_back(std::move(callback));
+  }
+  need_driver();
+}
+
+/// Sees to it that the session's own thread runs, which leads while nobody else does.
+void ClientSession::need_driver() {
+  rest_.store(0);
+  if (has_driver_) {
+    changed_.notify_all();
+    return;
+  }
+  add_reference();
+  sigset_t all, before;
+  sigfillset(&all);
+  ::pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    std::thread([self = StateRef<ClientSession>(this)] { self->drive(); }).detach();
+    has_driver_ = true;
+  } catch (const std::exception& error) {
+    detail::warn("no thread for the callbacks of a manager's calls: {}", error.what());
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+void ClientSession::drive() {
+  Lock lock(mutex_);
+  for (;;) {
+    run_callbacks(lock);
+    if (wanted_ != 0 && !ended_ && !has_leader_) {
+      has_leader_ = true;
+      rest_.store(0);
+      // Until a callback is due, or somebody takes the lead from us who waits himself.
+      lead(lock, rest_, Timeout::Clock::now() + sync::slice);
+      has_leader_ = false;
+      changed_.notify_all();
+      continue;
+    }
+    const auto key = changed_.prepare();
+    if (!callbacks_.empty()) continue;
+    lock.unlock();
+    changed_.wait(key, Instant::max());
+    lock.lock();
+    // One slice without anything to do is the end of the thread.
+    if (callbacks_.empty() && (wanted_ == 0 || ended_)) {
+      has_driver_ = false;
+      return;
+    }
+  }
+}
+
+void ClientSession::run_callbacks(Lock& lock) {
+  while (!callbacks_.empty()) {
+    auto callback = std::move(callbacks_.front());
+    callbacks_.pop_front();
+    lock.unlock();
+    try {
+      callback->run();
+    } catch (const std::exception& error) {
+      detail::log(LogLevel::error, "a callback of a future failed: {}", error.what());
+    } catch (...) {
+      detail::log(LogLevel::error, "a callback of a future failed");
+    }
+    callback.reset();
+    lock.lock();
+  }
+}
+
+// ---- Objects of another program's server ----
+
+void ClientSession::write(Writer& out, const detail::TargetRef& target) {
+  const auto* remote = dynamic_cast<const RemoteTarget*>(target.get());
+  if (remote == nullptr || &remote->session_of() != this) {
+    out.fail("a proxy can go to another program only if its object is of the manager there");
+  }
+  out.write_plain(remote->id());
+}
+
+detail::TargetRef ClientSession::read(Reader& in, std::uint64_t) {
+  std::uint64_t id = 0;
+  in.read_plain(id);
+  add_reference();
+  return std::make_shared<RemoteTarget>(StateRef<ClientSession>(this), id);
+}
+
+// ---- The sessions of this process ----
+
+void enter_session(ClientSession& session) {
+  auto& sessions = Sessions::instance();
+  const std::lock_guard lock(sessions.mutex);
+  sessions.table.insert_or_assign(session.server().name().serial, &session);
+}
+
+StateRef<Session> session_with(const ObjectRef& server) {
+  auto& sessions = Sessions::instance();
+  StateRef<ClientSession> session;  // outlives the lock, which its destructor may want
+  // Held throughout: two threads make one session.
+  const std::lock_guard lock(sessions.mutex);
+  const auto found = sessions.table.find(server.name().serial);
+  if (found != sessions.table.end() && found->second->is_usable() &&
+      found->second->try_add_reference()) {
+    return StateRef<Session>(found->second);
+  }
+  const auto& state = server_state(server.record());
+  if (!memory::is_alive({state.owner.load()})) throw_gone("the manager's server is gone");
+  auto [mine, theirs] = Pipe();
+  session = StateRef<ClientSession>(new ClientSession(std::move(mine), server));
+  session->greet(nullptr);
+  try {
+    const auto door = detail::HandleAccess::make<Connection>(
+        ObjectRef::acquire(state.door, ObjectKind::connection, 0));
+    door.send(theirs);
+  } catch (const BrokenPipe&) {
+    throw_gone("the manager's server is gone");
+  } catch (const TransferError&) {
+    throw_gone("the manager's server is gone");
+  }
+  tell(server.record());
+  sessions.table.insert_or_assign(server.name().serial, session.get());
+  return StateRef<Session>(session.take());
+}
+
+}  // namespace royong::inline v0::manager

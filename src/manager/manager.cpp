@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "royong/manager.hpp"
+
+#include <unistd.h>
+
+#include <atomic>   // for std::atomic
+#include <chrono>   // for std::chrono::seconds
+#include <utility>  // for std::move
+
+#include "channel/ends.hpp"
+#include "logging/log.hpp"
+#include "manager/client_session.hpp"
+#include "manager/protocol.hpp"
+#include "manager/server.hpp"
+#include "manager/targets.hpp"
+#include "manager/types.hpp"
+#include "royong/error.hpp"
+#include "royong/process.hpp"
+
+namespace royong::inline v0 {
+
+using detail::CallHead;
+using detail::OutgoingCall;
+using detail::Reply;
+using detail::Session;
+using detail::StateRef;
+using manager::ClientSession;
+using manager::Verb;
+
+namespace {
+
+std::string next_name() {
+  static std::atomic<int> last{0};
+  return "Manager-" + std::to_string(++last);
+}
+
+std::uint32_t number(Verb verb) noexcept { return static_cast<std::uint32_t>(verb); }
+
+}  // namespace
+
+struct Manager::Impl {
+  /// A manager of this program.
+  explicit Impl(manager::ServerPlan plan) {
+    auto [mine, theirs] = Pipe();
+    process.emplace(ProcessOptions{.name = next_name(), .daemon = true}, &manager::serve_main,
+                    std::move(plan), theirs);
+    process->start();
+    theirs.close();
+    session = StateRef<ClientSession>(new ClientSession(std::move(mine)));
+    Reply reply;
+    session->greet(&reply);
+    detail::Reader reader(reply.bytes());
+    auto welcome = reader.read<manager::Welcome>();
+    address = std::move(welcome.address);
+    session->set_server(std::move(welcome.server));
+    manager::enter_session(*session);
+  }
+
+  /// Another program's.
+  explicit Impl(const ConnectOptions& options)
+      : session(new ClientSession(ConnectionAccess::connect(options.address, options.authkey,
+                                                            options.tls, options.timeout),
+                                  options.address, options.timeout)),
+        address(options.address) {}
+
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+  ~Impl() { end(); }
+
+  void require_usable() const {
+    if (maker != ::getpid()) {
+      throw UsageError("a manager is used only by the process that made it: pass proxies");
+    }
+    if (ended) throw UsageError("the manager was shut down");
+  }
+
+  void end() noexcept {
+    if (ended || maker != ::getpid()) return;
+    ended = true;
+    if (!process) return session->close();
+    try {
+      {
+        session->add_reference();
+        OutgoingCall call(StateRef<Session>(session.get()), number(Verb::shutdown));
+        StateRef<detail::TaskState> answer(new detail::CallState<void>);
+        call.start(*answer);
+        answer->wait(patience);
+      }
+    } catch (const std::exception&) {
+      // It is gone, or will be.
+    }
+    try {
+      if (!process->join(patience)) {
+        detail::warn("{} does not end: it gets SIGTERM", process->name());
+        process->terminate();
+      }
+      if (!process->join(patience)) process->kill();
+      process->join();
+    } catch (const std::exception& error) {
+      detail::warn("cannot end {}: {}", process->name(), error.what());
+    }
+    session->close();
+  }
+
+  static constexpr std::chrono::seconds patience{1};
+
+  const pid_t maker = ::getpid();
+  std::optional<Process> process;
+  StateRef<ClientSession> session;
+  std::string address;
+  bool ended = false;
+};
+
+Manager::Manager() : impl_(std::make_unique<Impl>(manager::ServerPlan{})) {}
+Manager::Manager(std::unique_ptr<Impl> impl) noexcept : impl_(std::move(impl)) {}
+Manager::Manager(Manager&& other) noexcept = default;
+Manager& Manager::operator=(Manager&& other) noexcept = default;
+Manager::~Manager() = default;
+
+Manager Manager::serve(ServeOptions options) {
+  return Manager(
+      std::make_unique<Impl>(manager::ServerPlan{.listens = true, .options = std::move(options)}));
+}
+
+Manager Manager::connect(ConnectOptions options) {
+  return Manager(std::make_unique<Impl>(options));
+}
+
+Manager::Impl& Manager::impl() const {
+  if (!impl_) throw UsageError("the manager was moved from");
+  return *impl_;
+}
+
+const std::string& Manager::address() const { return impl().address; }
+
+StateRef<Session> Manager::session() const {
+  impl().require_usable();
+  impl_->session->add_reference();
+  return StateRef<Session>(impl_->session.get());
+}
+
+void Manager::publish_target(std::string_view name, const detail::TargetRef& target) const {
+  OutgoingCall call(session(), number(Verb::publish));
+  const auto* local = dynamic_cast<const manager::LocalTarget*>(target.get());
+  if (call.session().foreign() == nullptr &&
+      (local == nullptr || local->server().name() != impl_->session->server().name())) {
+    throw UsageError("cannot publish an object of another manager");
+  }
+  call.writer()(std::string(name), target->id());
+  Reply reply;
+  call.perform(reply);
+}
+
+bool Manager::unpublish(std::string_view name) const {
+  OutgoingCall call(session(), number(Verb::unpublish));
+  call.writer()(std::string(name));
+  Reply reply;
+  call.perform(reply);
+  return reply.read<bool>();
+}
+
+std::vector<std::string> Manager::names() const {
+  OutgoingCall call(session(), number(Verb::names));
+  Reply reply;
+  call.perform(reply);
+  return reply.read<std::vector<std::string>>();
+}
+
+void Manager::snapshot() const {
+  OutgoingCall call(session(), number(Verb::snapshot));
+  Reply reply;
+  call.perform(reply);
+}
+
+void Manager::shutdown() {
+  if (impl().maker != ::getpid()) impl().require_usable();
+  impl_->end();
+}
+
+}  // namespace royong::inline v0

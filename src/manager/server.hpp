@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief Server: the process in which a manager's objects live. One loop serves sessions, the door, the listener's clients and the timers.
+ *
+ *  **A turn** takes up to 64 messages of each session that has some, runs them, and sends the answers of each session together. A session whose answers do not fit is not read
+ *  until they do, so a client that does not read holds up itself alone. Sessions that were quiet for a while are looked at less often.
+ *
+ *  **Sleeping.** After turns in vain the loop spins a while and then sleeps: on the eventcount of its record, or, with a listener, in epoll (server_state.hpp).
+ *
+ *  **Names.** The number of an object is its place in the table and how often the place was used: it never comes again. The table does not keep the object's arena record alive; proxies do, published names,
+ *  and the references of foreign sessions.
+ *
+ *  **If a client dies**, its session ends: by the end of its pipe or socket, or because its slot says so. Then every object hears `forget`.
+ */
+#pragma once
+
+#include <cstdint>   // for std::uint64_t
+#include <map>       // for std::map
+#include <memory>    // for std::unique_ptr
+#include <optional>  // for std::optional
+#include <string>    // for std::string
+#include <vector>    // for std::vector
+
+#include "manager/line.hpp"
+#include "manager/protocol.hpp"
+#include "memory/slots.hpp"
+#include "os/poll.hpp"
+#include "royong/connection.hpp"
+#include "royong/detail/manager/proxy_base.hpp"
+#include "royong/detail/manager/serve_options.hpp"
+#include "royong/detail/manager/served.hpp"
+#include "royong/detail/manager/session.hpp"
+#include "sync/watch.hpp"
+
+namespace royong::inline v0::manager {
+
+class Acceptor;
+class ServerSession;
+
+/// What a server process is started with.
+struct ServerPlan {
+  bool listens = false;
+  ServeOptions options{};
+};
+
+/// The function of the server's process.
+void serve_main(ServerPlan plan, Connection first);
+
+class Server {
+ public:
+  Server(ServerPlan plan, Connection first);
+  ~Server();
+  Server(const Server&) = delete;
+  Server& operator=(const Server&) = delete;
+
+  /// Until `shutdown`.
+  void run();
+
+  /// The server whose loop this thread is, or null.
+  static Server* current() noexcept;
+  bool is(const detail::ObjectRef& server) const noexcept { return server.name() == self_.name(); }
+  /// Calls of its own objects.
+  detail::StateRef<detail::Session> session() const;
+
+  // For its sessions.
+
+  /// Runs a request, whose answer goes to `sink`. `from` is null for the server itself.
+  void handle(const RequestHead& head, detail::Reader& in, detail::AnswerSink& sink,
+              ServerSession* from) noexcept;
+  detail::Timers& timers() noexcept { return timers_; }
+  const ManagerLimits& limits() const noexcept { return plan_.options.limits; }
+  /// The session has something to send although it was not its turn.
+  void has_answers(ServerSession& session);
+  /// The record of an object. @throws TransferError there is none of that number
+  detail::ObjectRef object(std::uint64_t id);
+  std::uint64_t number_of(const detail::TargetRef& target);
+  std::uint32_t count_starved(int change) noexcept;
+  /// A call of the server's own that was not answered at once is not waited for.
+  void forget_own(std::uint64_t id) noexcept;
+
+ private:
+  struct Entry {
+    std::uint32_t life = 0;
+    std::unique_ptr<detail::ServedObject> object;
+    detail::ObjectName name;
+    detail::ObjectRecord* record = nullptr;
+  };
+  Entry& entry(std::uint64_t id);
+  detail::TargetRef add(std::unique_ptr<detail::ServedObject> object);
+  void remove(std::uint64_t id);
+
+  bool turn(bool all);
+  bool serve_sockets(Timeout::Clock::time_point until);
+  void watch_socket(ServerSession& session);
+  void sleep();
+  void accept_local();
+  void accept_foreign();
+  void add_session(std::shared_ptr<ServerSession> session);
+  bool is_full() const noexcept;
+  void refuse(ServerSession& session);
+  void end_sessions();
+  void look_for_the_dead();
+  bool clear_graves();
+  bool run_timers();
+
+  void answer_hello(detail::IncomingCall& call, ServerSession* from);
+  void run_verb(const RequestHead& head, detail::IncomingCall& call, ServerSession* from);
+  void create(detail::IncomingCall& call, ServerSession* from);
+  void publish(detail::IncomingCall& call);
+  void find(detail::IncomingCall& call, ServerSession* from);
+
+  void restore();
+  void save();
+  void schedule_snapshot();
+
+  ServerPlan plan_;
+  detail::ObjectRef self_;
+  std::optional<Connection> door_;  ///< the reading end
+  detail::Timers timers_;
+  std::vector<Entry> entries_;
+  std::vector<std::uint32_t> free_;
+  std::size_t objects_ = 0;
+  std::map<std::string, detail::ObjectRef, std::less<>> published_;
+  std::vector<std::shared_ptr<ServerSession>> sessions_;
+  std::vector<ServerSession*> to_flush_;
+  detail::SessionId last_session_ = 0;
+  detail::StateRef<detail::Session> own_;
+  bool ending_ = false;
+  bool changed_ = false;  ///< something was called since the last snapshot
+  std::uint64_t turns_ = 0;
+
+  // With a listener.
+  std::unique_ptr<os::Epoll> epoll_;
+  std::unique_ptr<sync::Watch> watch_;
+  std::unique_ptr<Acceptor> acceptor_;
+  std::string address_;
+};
+
+}  // namespace royong::inline v0::manager

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <sys/uio.h>
+
+#include <array>    // for std::array
+#include <mutex>    // for std::mutex
+#include <utility>  // for std::move
+#include <vector>   // for std::vector
+
+#include "channel/frame.hpp"
+#include "manager/line.hpp"
+#include "manager/protocol.hpp"
+#include "os/poll.hpp"
+#include "royong/error.hpp"
+
+namespace royong::inline v0::manager {
+namespace {
+
+using channel::FrameHeader;
+using channel::FrameReader;
+
+class StreamLine final : public Line {
+ public:
+  StreamLine(std::unique_ptr<channel::Stream> stream, std::uint64_t longest)
+      : stream_(std::move(stream)), longest_(longest), reader_(longest) {}
+
+  detail::Writer writer() override { return detail::Writer(detail::Transit::foreign); }
+
+  void post(std::span<const std::byte> head, std::span<const std::byte> body) override {
+    const auto frame =
+        channel::encode_frame_header({.length = head.size() + body.size(), .type = frame_type});
+    const std::lock_guard lock(mutex_);
+    out_.reserve(out_.size() + frame.size() + head.size() + body.size());
+    out_.insert(out_.end(), frame.begin(), frame.end());
+    out_.insert(out_.end(), head.begin(), head.end());
+    out_.insert(out_.end(), body.begin(), body.end());
+  }
+
+  bool flush() override {
+    const std::lock_guard lock(mutex_);
+    while (sent_ < out_.size()) {
+      std::array<iovec, 1> part{{{out_.data() + sent_, out_.size() - sent_}}};
+      const auto progress = stream_->write_some(part, -1);
+      if (progress.ended) throw BrokenPipe("the peer is gone");
+      if (progress.bytes == 0) {
+        wants_ = progress.wants;
+        return false;
+      }
+      sent_ += progress.bytes;
+    }
+    out_.clear();
+    sent_ = 0;
+    constexpr std::size_t kept = std::size_t{1} << 20;
+    if (out_.capacity() > kept) out_.shrink_to_fit();
+    return true;
+  }
+
+  std::size_t unsent() const noexcept override {
+    const std::lock_guard lock(mutex_);
+    return out_.size() - sent_;
+  }
+
+  std::size_t receive(std::size_t most, Receiver& receiver) override {
+    std::size_t count = 0;
+    while (count < most) {
+      const auto progress = [&] {
+        const std::lock_guard lock(mutex_);
+        return stream_->read_some(reader_.room(), nullptr);
+      }();
+      if (progress.bytes == 0) {
+        if (progress.ended && count == 0) throw_end();
+        break;
+      }
+      if (!reader_.advance(progress.bytes)) continue;
+      if (reader_.header().type != frame_type || reader_.header().flags != 0) {
+        throw TransferError("malformed message: a frame that is no manager's");
+      }
+      const auto body = reader_.take_body();
+      reader_ = FrameReader(longest_);
+      receiver.message(body);
+      ++count;
+    }
+    return count;
+  }
+
+  bool may_receive() noexcept override { return true; }
+
+  void wait(const std::atomic<std::uint32_t>& flag, Timeout::Clock::time_point deadline) override {
+    short events = POLLIN;
+    {
+      const std::lock_guard lock(mutex_);
+      if (stream_->has_buffered()) return;
+      if (sent_ < out_.size()) events = static_cast<short>(events | wants_);
+    }
+    std::array<pollfd, 2> fds{{{stream_->fd(), events, 0}, {waker_.fd(), POLLIN, 0}}};
+    if (flag.load(std::memory_order_acquire) != 0) return;
+    os::poll(fds, deadline);
+    if (fds[1].revents != 0) waker_.drain();
+  }
+
+  void wake() noexcept override { waker_.signal(); }
+  int fd() const noexcept override { return stream_->fd(); }
+  // Its copy of the socket is closed without a word of TLS, which would be the parent's.
+  void abandon() noexcept override { abandoned_ = true; }
+
+  ~StreamLine() override {
+    if (!abandoned_) stream_->end();
+  }
+
+ private:
+  [[noreturn]] void throw_end() const {
+    if (reader_.untouched()) throw EndOfFile("the peer is gone");
+    throw TransferError("the peer is gone in the middle of a message");
+  }
+
+  std::unique_ptr<channel::Stream> stream_;
+  const std::uint64_t longest_;
+  FrameReader reader_;
+  os::EventFd waker_;
+  bool abandoned_ = false;
+
+  mutable std::mutex mutex_;  ///< guards what follows, and the stream
+  std::vector<std::byte> out_;
+  std::size_t sent_ = 0;
+  short wants_ = POLLOUT;
+};
+
+}  // namespace
+
+std::unique_ptr<Line> make_stream_line(std::unique_ptr<channel::Stream> stream,
+                                       std::uint64_t longest) {
+  return std::make_unique<StreamLine>(std::move(stream), longest);
+}
+
+}  // namespace royong::inline v0::manager
