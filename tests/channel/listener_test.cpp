@@ -8,10 +8,11 @@
 #include <filesystem>  // for std::filesystem::exists
 #include <fstream>     // for std::ofstream
 #include <string>      // for std::string
-#include <thread>      // for std::thread
+#include <thread>      // for std::this_thread
 #include <vector>      // for std::vector
 
 #include "channel/address.hpp"
+#include "channel/asleep.hpp"
 #include "channel/handshake.hpp"
 #include "channel/met.hpp"
 #include "os/stream_socket.hpp"
@@ -32,6 +33,7 @@ using royong_test::eventually;
 using royong_test::meet;
 using royong_test::Member;
 using royong_test::TempDir;
+using royong_test::WaitingThread;
 
 /// A socket that speaks as its test says.
 os::Fd raw_client(const std::string& address) {
@@ -158,9 +160,10 @@ TEST(Listener, accept_ends_with_its_time_and_with_close) {
   Listener listener;
   EXPECT_THROW(listener.accept(0s), TimeoutError);
   EXPECT_THROW(listener.accept(2ms), TimeoutError);
-  std::thread first([&] { EXPECT_THROW(listener.accept(), UsageError); });
-  std::thread second([&] { EXPECT_THROW(listener.accept(), UsageError); });
-  std::this_thread::sleep_for(5ms);
+  WaitingThread first([&] { EXPECT_THROW(listener.accept(), UsageError); });
+  WaitingThread second([&] { EXPECT_THROW(listener.accept(), UsageError); });
+  first.until_asleep();
+  second.until_asleep();
   listener.close();
   listener.close();
   first.join();

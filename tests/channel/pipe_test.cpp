@@ -9,9 +9,10 @@
 #include <map>      // for std::map
 #include <numeric>  // for std::iota
 #include <string>   // for std::string
-#include <thread>   // for std::thread
+#include <thread>   // for std::this_thread
 #include <vector>   // for std::vector
 
+#include "channel/asleep.hpp"
 #include "memory/arena.hpp"
 #include "memory/blocks.hpp"
 #include "memory/objects.hpp"
@@ -28,7 +29,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using royong_test::eventually;
+using royong_test::is_asleep;
 using royong_test::Member;
+using royong_test::WaitingThread;
 
 std::vector<std::byte> bytes_of(std::string_view text) {
   const auto bytes = std::as_bytes(std::span(text));
@@ -238,11 +241,11 @@ TEST(Pipe, a_closed_end_refuses_everything_in_all_its_copies) {
 
 TEST(Pipe, closing_ends_the_waits_of_other_threads) {
   auto [a, b] = Pipe();
-  std::thread receiver([&, end = b] { EXPECT_THROW(end.recv<int>(), UsageError); });
-  std::thread poller([&, end = b] { EXPECT_THROW(end.poll(forever), UsageError); });
-  std::thread sender(
+  WaitingThread receiver([&, end = b] { EXPECT_THROW(end.recv<int>(), UsageError); });
+  WaitingThread poller([&, end = b] { EXPECT_THROW(end.poll(forever), UsageError); });
+  WaitingThread sender(
       [&, end = b] { EXPECT_THROW(for (;;) end.send(std::string(10'000, 'x')), UsageError); });
-  std::this_thread::sleep_for(5ms);
+  for (auto* thread : {&receiver, &poller, &sender}) thread->until_asleep();
   b.close();
   receiver.join();
   poller.join();
@@ -261,11 +264,9 @@ TEST(Pipe, a_slow_reader_holds_up_its_writer_and_not_the_arena) {
         sent.put(i);
       }
     });
-    std::size_t last = 0;
-    do {
-      last = sent.qsize();
-      std::this_thread::sleep_for(30ms);
-    } while (last == 0 || last != sent.qsize());
+    // It sleeps for want of room alone.
+    eventually([&] { return !sent.empty() && is_asleep(writer.pid()); });
+    const std::size_t last = sent.qsize();
     EXPECT_LT(last * size, (2u << 20) + 2 * size);
     EXPECT_LT(memory::arena_usage().used, before + (8u << 20) + 4 * size);
     for (std::size_t i = 0; i < 60'000'000 / size; ++i) ASSERT_EQ(b.recv_bytes().size(), size);
@@ -314,10 +315,11 @@ TEST(Pipe, a_killed_process_wakes_those_who_wait_at_the_other_end) {
   a.close();
   c.close();
   ready.wait();
-  std::thread receiver([&, end = b] { EXPECT_THROW(end.recv<int>(), EndOfFile); });
-  std::thread sender(
+  WaitingThread receiver([&, end = b] { EXPECT_THROW(end.recv<int>(), EndOfFile); });
+  WaitingThread sender(
       [&, end = d] { EXPECT_THROW(for (;;) end.send(std::string(10'000, 'x')), BrokenPipe); });
-  std::this_thread::sleep_for(5ms);
+  receiver.until_asleep();
+  sender.until_asleep();
   holder.kill();
   holder.wait();
   receiver.join();

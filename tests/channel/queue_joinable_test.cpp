@@ -10,6 +10,7 @@
 #include <string>  // for std::string
 #include <thread>  // for std::thread
 
+#include "channel/asleep.hpp"
 #include "memory/arena.hpp"
 #include "memory/objects.hpp"
 #include "royong/error.hpp"
@@ -26,6 +27,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using royong_test::Member;
+using royong_test::WaitingThread;
 
 TEST(JoinableQueue, join_returns_when_every_message_is_done_and_not_when_it_is_taken) {
   const JoinableQueue<int> queue;
@@ -102,8 +104,8 @@ TEST(JoinableQueue, an_immediate_shutdown_ends_join_for_what_it_drops) {
 TEST(JoinableQueue, close_ends_the_join_of_another_thread) {
   const JoinableQueue<int> queue;
   queue.put(1);
-  std::thread joining([&] { EXPECT_THROW(queue.join(), UsageError); });
-  std::this_thread::sleep_for(2ms);
+  WaitingThread joining([&] { EXPECT_THROW(queue.join(), UsageError); });
+  joining.until_asleep();
   queue.close();
   joining.join();
   EXPECT_THROW(queue.task_done(), UsageError);

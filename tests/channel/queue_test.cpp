@@ -12,9 +12,9 @@
 #include <memory>   // for std::make_unique
 #include <numeric>  // for std::iota
 #include <string>   // for std::string
-#include <thread>   // for std::thread
 #include <vector>   // for std::vector
 
+#include "channel/asleep.hpp"
 #include "memory/arena.hpp"
 #include "memory/blocks.hpp"
 #include "memory/objects.hpp"
@@ -30,6 +30,7 @@ namespace {
 using namespace std::chrono_literals;
 using royong_test::eventually;
 using royong_test::Member;
+using royong_test::WaitingThread;
 
 /// Bytes that belong to neither an empty slab nor a leak: what is used when nothing is.
 std::uint64_t used_bytes() { return memory::arena_usage().used; }
@@ -245,8 +246,8 @@ TEST(Queue, shut_down_drains_and_then_ends_every_loop_and_wait) {
   const Queue<int> queue(2);
   queue.put(1);
   queue.put(2);
-  std::thread blocked([&] { EXPECT_THROW(queue.put(3), ShutDown); });
-  std::this_thread::sleep_for(2ms);
+  WaitingThread blocked([&] { EXPECT_THROW(queue.put(3), ShutDown); });
+  blocked.until_asleep();
   queue.shutdown();
   queue.shutdown();
   blocked.join();
@@ -284,8 +285,8 @@ TEST(Queue, close_ends_the_waits_of_this_process_alone) {
     queue.put(7);
     EXPECT_EQ(queue.get(), 7);
   });
-  std::thread waiting([&] { EXPECT_THROW(copy.get(), UsageError); });
-  std::this_thread::sleep_for(2ms);
+  WaitingThread waiting([&] { EXPECT_THROW(copy.get(), UsageError); });
+  waiting.until_asleep();
   queue.close();
   waiting.join();
   EXPECT_THROW(queue.put(1), UsageError);

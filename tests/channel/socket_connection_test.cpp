@@ -8,11 +8,13 @@
 #include <unistd.h>
 
 #include <array>    // for std::array
+#include <atomic>   // for std::atomic
 #include <chrono>   // for std::chrono_literals
 #include <cstring>  // for std::memcpy
 #include <string>   // for std::string
 #include <thread>   // for std::thread
 
+#include "channel/asleep.hpp"
 #include "channel/frame.hpp"
 #include "channel/met.hpp"
 #include "royong/connection.hpp"
@@ -30,6 +32,7 @@ using namespace std::chrono_literals;
 using royong_test::eventually;
 using royong_test::meet;
 using royong_test::Member;
+using royong_test::WaitingThread;
 
 class SocketConnection : public testing::TestWithParam<const char*> {
  protected:
@@ -124,12 +127,12 @@ TEST_P(SocketConnection, a_buffer_too_short_gets_the_message_in_the_exception) {
 }
 
 TEST_P(SocketConnection, closing_ends_the_waits_of_other_threads) {
-  std::thread receiver([&] { EXPECT_THROW(b_.recv<int>(), UsageError); });
-  std::thread second([&] { EXPECT_THROW(b_.recv<int>(), UsageError); });
-  std::thread poller([&] { EXPECT_THROW(b_.poll(forever), UsageError); });
-  std::thread sender(
+  WaitingThread receiver([&] { EXPECT_THROW(b_.recv<int>(), UsageError); });
+  WaitingThread second([&] { EXPECT_THROW(b_.recv<int>(), UsageError); });
+  WaitingThread poller([&] { EXPECT_THROW(b_.poll(forever), UsageError); });
+  WaitingThread sender(
       [&] { EXPECT_THROW(for (;;) b_.send(std::string(100'000, 'x')), UsageError); });
-  std::this_thread::sleep_for(5ms);
+  for (auto* thread : {&receiver, &second, &poller, &sender}) thread->until_asleep();
   b_.close();
   for (auto* thread : {&receiver, &second, &poller, &sender}) thread->join();
   // Closed in the middle of a message, which the peer is told.
@@ -201,14 +204,17 @@ TEST_P(SocketConnection, a_killed_peer_is_EndOfFile) {
 }
 
 TEST_P(SocketConnection, a_signal_disturbs_no_wait) {
+  static std::atomic<int> handled;
+  handled = 0;
   struct sigaction quiet{};
   struct sigaction before{};
-  quiet.sa_handler = [](int) {};
+  quiet.sa_handler = [](int) { ++handled; };
   ::sigaction(SIGUSR1, &quiet, &before);
-  std::thread receiver([&] { EXPECT_EQ(b_.recv<std::string>().size(), 5'000'000u); });
-  for (int i = 0; i < 20; ++i) {
+  WaitingThread receiver([&] { EXPECT_EQ(b_.recv<std::string>().size(), 5'000'000u); });
+  for (int i = 1; i <= 20; ++i) {
+    receiver.until_asleep();
     ::pthread_kill(receiver.native_handle(), SIGUSR1);
-    std::this_thread::sleep_for(1ms);
+    eventually([&] { return handled == i; });
   }
   a_.send(std::string(5'000'000, 'x'));
   receiver.join();

@@ -6,6 +6,7 @@
 #include <string>  // for std::string
 #include <thread>  // for std::thread
 
+#include "channel/asleep.hpp"
 #include "channel/certificates.hpp"
 #include "channel/met.hpp"
 #include "royong/connection.hpp"
@@ -22,6 +23,7 @@ using royong_test::Authority;
 using royong_test::connect;
 using royong_test::meet;
 using royong_test::TempDir;
+using royong_test::WaitingThread;
 
 class TlsTest : public testing::Test {
  protected:
@@ -63,8 +65,8 @@ TEST_F(TlsTest, polls_waits_and_ends_as_every_connection) {
   EXPECT_TRUE(b.poll(forever));
   EXPECT_EQ(b.recv<int>(), 2);
   EXPECT_FALSE(b.poll());
-  std::thread receiver([&, end = b] { EXPECT_THROW(end.recv<int>(), UsageError); });
-  std::this_thread::sleep_for(2ms);
+  WaitingThread receiver([&, end = b] { EXPECT_THROW(end.recv<int>(), UsageError); });
+  receiver.until_asleep();
   b.close();
   receiver.join();
   EXPECT_THROW(a.recv<int>(), EndOfFile);

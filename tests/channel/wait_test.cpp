@@ -4,16 +4,17 @@
 
 #include <chrono>   // for std::chrono_literals
 #include <list>     // for std::list
-#include <thread>   // for std::thread
 #include <variant>  // for std::variant
 #include <vector>   // for std::vector
 
+#include "channel/asleep.hpp"
 #include "channel/met.hpp"
 #include "royong/connection.hpp"
 #include "royong/error.hpp"
 #include "royong/future.hpp"
 #include "royong/process.hpp"
 #include "royong/queue.hpp"
+#include "royong/sync.hpp"
 #include "support/matchers.hpp"
 #include "support/member.hpp"
 
@@ -21,6 +22,8 @@ namespace royong {
 namespace {
 
 using namespace std::chrono_literals;
+using royong_test::eventually;
+using royong_test::is_asleep;
 using royong_test::meet;
 using royong_test::Member;
 
@@ -61,13 +64,17 @@ TEST(Wait, sees_what_other_processes_put_at_once) {
 TEST(Wait, wakes_when_another_process_puts) {
   const Queue<int> queue;
   const auto [a, b] = Pipe();
+  const Event first;
+  const pid_t waiter = ::getpid();
   Member member([&] {
-    std::this_thread::sleep_for(10ms);
+    eventually([&] { return is_asleep(waiter); });
     queue.put(1);
-    std::this_thread::sleep_for(10ms);
+    first.wait();
+    eventually([&] { return is_asleep(waiter); });
     a.send(1);
   });
   EXPECT_EQ(wait({queue}).size(), 1u);
+  first.set();
   EXPECT_EQ(wait({b}).size(), 1u);
   EXPECT_EQ(member.wait(), 0);
 }
