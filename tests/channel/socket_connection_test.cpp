@@ -7,12 +7,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <array>    // for std::array
-#include <atomic>   // for std::atomic
-#include <chrono>   // for std::chrono_literals
-#include <cstring>  // for std::memcpy
-#include <string>   // for std::string
-#include <thread>   // for std::thread
+#include <algorithm>  // for std::ranges::count
+#include <array>      // for std::array
+#include <atomic>     // for std::atomic
+#include <chrono>     // for std::chrono_literals
+#include <cstring>    // for std::memcpy
+#include <string>     // for std::string
+#include <thread>     // for std::thread
+#include <vector>     // for std::vector
 
 #include "channel/asleep.hpp"
 #include "channel/frame.hpp"
@@ -20,6 +22,7 @@
 #include "royong/connection.hpp"
 #include "royong/detail/type_name.hpp"
 #include "royong/error.hpp"
+#include "royong/queue.hpp"
 #include "royong/sync.hpp"
 #include "support/eventually.hpp"
 #include "support/matchers.hpp"
@@ -171,6 +174,30 @@ TEST_P(SocketConnection, travels_to_another_process_and_ends_with_the_last_that_
   go.set();
   EXPECT_EQ(other.wait(), 0);
   EXPECT_THROW(a_.recv<int>(), EndOfFile);
+}
+
+TEST_P(SocketConnection, each_message_goes_whole_to_one_of_the_processes_that_receive) {
+  constexpr int count = 400;
+  const Queue<int> sums;
+  // Short ones are read at once: nothing of the next one may go with them.
+  const auto take_half = [&] {
+    int sum = 0;
+    for (int i = 0; i < count / 2; ++i) {
+      const auto numbers = b_.recv<std::vector<int>>();
+      EXPECT_EQ(std::ranges::count(numbers, numbers.front()), std::ssize(numbers));
+      sum += numbers.front();
+    }
+    return sum;
+  };
+  Member other([&] { sums.put(take_half()); });
+  std::thread sender([&] {
+    for (int i = 0; i < count; ++i)
+      a_.send(std::vector<int>(static_cast<std::size_t>(i % 60 + 1), i));
+  });
+  const int mine = take_half();
+  EXPECT_EQ(mine + sums.get(), count * (count - 1) / 2);
+  EXPECT_EQ(other.wait(), 0);
+  sender.join();
 }
 
 TEST_P(SocketConnection, a_process_that_dies_in_the_middle_of_a_message_tears_it_for_the_peer) {
