@@ -101,7 +101,7 @@ void Cluster::count_the_silent() noexcept {
     left &= !rank.here || rank.gone || rank.said_bye || &rank == ranks_.data();
   }
   if (here) all_here_.store(1, std::memory_order_release);
-  if (left) all_left_.store(1, std::memory_order_release);
+  if (ending_ && left) all_left_.store(1, std::memory_order_release);
 }
 
 void Cluster::ask_driver() noexcept {
@@ -345,8 +345,10 @@ void Cluster::end() noexcept {
            Clock::now() + node_timeout_);  // who has just come must be told as well
       {
         Lock lock(mutex_);
-        for (NodeId node = 1; node < size(); ++node)
-          send(node, make_message(Kind::stop, Stop{!any_lost_}));
+        ending_ = true;
+        for (NodeId node = 1; node < size(); ++node) {
+          if (ranks_[node].here) send(node, make_message(Kind::stop, Stop{!any_lost_}));
+        }
         count_the_silent();
       }
       // Each says good-bye, or is lost because it does not.

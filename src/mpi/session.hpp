@@ -62,7 +62,10 @@ class Session final : public MpiCore, private NodeActions {
 
   void rank_is_here(NodeId node);
   void lose(NodeId node);
-  void tick(std::int64_t now) { scheduler_.tick(now); }
+  void tick(std::int64_t now) {
+    scheduler_.heard(0, now);  // this process
+    scheduler_.tick(now);
+  }
   /// Reads the local pool's results, hands out what waits. @return whether anything happened
   bool step();
   void heard(NodeId from, std::int64_t now) noexcept { scheduler_.heard(from, now); }

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Whole programs, alone and under mpirun.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "support/subprocess.hpp"
+#include "support/temp_dir.hpp"
+
+namespace {
+
+using royong_test::Finished;
+using royong_test::TempDir;
+using testing::HasSubstr;
+using testing::Not;
+
+const std::string programs = ROYONG_TEST_PROGRAMS "/";
+
+/// Runs `arguments` by mpirun, with what it needs on one machine without privileges, or as root.
+Finished mpirun(const TempDir& folder, std::vector<std::string> arguments) {
+  std::vector<std::string> line = {"mpirun",
+                                   "--oversubscribe",
+                                   "--enable-recovery",
+                                   "--mca",
+                                   "orte_tmpdir_base",
+                                   folder.path().string(),
+                                   "--mca",
+                                   "btl",
+                                   "tcp,self"};
+  line.insert(line.end(), arguments.begin(), arguments.end());
+  return royong_test::run({.arguments = line,
+                           .environment = {{"OMPI_ALLOW_RUN_AS_ROOT", "1"},
+                                           {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"},
+                                           {"OMPI_MCA_btl_vader_single_copy_mechanism", "none"}}});
+}
+
+TEST(Cluster, WithoutMpirunItIsASingleNode) {
+  const Finished finished = royong_test::run({.arguments = {programs + "features"}});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output << finished.error;
+  EXPECT_THAT(finished.output, HasSubstr("terminate ends everything: yes"));
+  EXPECT_THAT(finished.output, Not(HasSubstr("NO")));
+}
+
+TEST(Cluster, DoesTheSameOverSeveralRanks) {
+  const TempDir folder;
+  const Finished finished = mpirun(folder, {"-n", "3", programs + "features"});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output << finished.error;
+  EXPECT_THAT(finished.output, HasSubstr("terminate ends everything: yes"));
+  EXPECT_THAT(finished.output, Not(HasSubstr("NO")));
+}
+
+TEST(Cluster, AKilledAgentLosesOnlyWhatItHadBeenGiven) {
+  const TempDir folder;
+  const Finished finished =
+      mpirun(folder, {"-n", "3", programs + "loses_a_node", folder.path().string(), "kill"});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output << finished.error;
+  EXPECT_EQ(finished.output, "lost: yes\nretried: yes\nsum: 2668667000\nalive: no\n")
+      << finished.error;
+  EXPECT_THAT(finished.error, HasSubstr("was lost with rank 2 on "));
+}
+
+TEST(Cluster, AnAgentThatAnswersLateIsFencedAndEnds) {
+  const TempDir folder;
+  const Finished finished =
+      mpirun(folder, {"-n", "3", programs + "loses_a_node", folder.path().string(), "stop"});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output << finished.error;
+  EXPECT_EQ(finished.output, "lost: yes\nretried: yes\nsum: 2668667000\nalive: no\n")
+      << finished.error;
+  EXPECT_THAT(finished.error, HasSubstr("nothing was heard of it for 4 s"));
+}
+
+TEST(Cluster, AnotherExecutableTakesNoPart) {
+  const TempDir folder;
+  const Finished finished =
+      mpirun(folder, {"-n", "2", programs + "squares", ":", "-n", "1", programs + "other_squares"});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output << finished.error;
+  EXPECT_EQ(finished.output, "2 nodes, sum 333833500\n") << finished.error;
+  EXPECT_THAT(finished.error, HasSubstr("it runs another executable: build-id"));
+}
+
+}  // namespace
