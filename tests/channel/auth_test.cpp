@@ -130,7 +130,7 @@ TEST(Handshake, never_wants_more_than_its_limit) {
 }
 
 TEST(FrameReader, reads_a_short_frame_at_once_and_nothing_of_the_next) {
-  for (const std::size_t length : {0, 1, 40, 103, 104, 105, 1000}) {
+  for (const std::size_t length : {0u, 1u, 40u, 103u, 104u, 105u, 1000u}) {
     std::vector<std::byte> stream;
     for (int frame = 0; frame < 2; ++frame) {
       const auto header = channel::encode_frame_header({.length = length, .type = 7});
