@@ -42,7 +42,7 @@ class TlsTest : public testing::Test {
 
 TEST_F(TlsTest, carries_messages_of_any_length_both_ways) {
   const auto [a, b] = meet(listener_, std::nullopt, {.authority = authority_.file()});
-  for (const std::size_t n : {0, 1, 20'000, 5'000'000}) {
+  for (const std::size_t n : {0u, 1u, 20'000u, 5'000'000u}) {
     std::thread sender([&, end = a] { end.send(std::string(n, 'x')); });
     std::thread other([&, end = b] { end.send(std::string(n, 'y')); });
     EXPECT_EQ(b.recv<std::string>(), std::string(n, 'x'));
