@@ -25,6 +25,7 @@
 #include "royong/shared.hpp"
 #include "support/member.hpp"
 #include "support/random.hpp"
+#include "support/watchdog.hpp"
 
 namespace royong_test {
 namespace {
@@ -241,6 +242,7 @@ void duplex_round(Result& result, const Direction& there, const Direction& back,
 
 template <class Round>
 void storm(std::uint64_t kills, Round round) {
+  allow_time(std::chrono::minutes(10));
   const auto objects = royong::memory::live_objects();
   const auto used = royong::memory::arena_usage().used;
   Result total;

@@ -2,11 +2,13 @@
 // More than 5,000 SIGKILLs over producers and consumers of queues; the account of every message is printed.
 #include <gtest/gtest.h>
 
+#include <chrono>  // for std::chrono::minutes
 #include <iostream>
 
 #include "memory/arena.hpp"
 #include "memory/objects.hpp"
 #include "support/queue_storm.hpp"
+#include "support/watchdog.hpp"
 
 namespace royong_test {
 namespace {
@@ -17,6 +19,7 @@ constexpr std::size_t longest = 64 * 1024;
 
 /// In rounds, each with a queue of its own, because the account of each message takes memory.
 void storm(int maxsize, int batch) {
+  allow_time(std::chrono::minutes(10));
   const auto objects = royong::memory::live_objects();
   const auto used = royong::memory::arena_usage().used;
   QueueStormResult total;
