@@ -135,7 +135,7 @@ class PairMerger {
       merge.inputs.push_back(std::move(pile_.back()));
       pile_.pop_back();
     }
-    Writer call(Transit::argument);
+    CallWriter call;
     call.write_plain(thunk_id<&PairMerger::run>().bits);
     encode_callable(call, combine_);
     call.write_plain(static_cast<std::uint64_t>(merge.inputs.size()));
@@ -223,7 +223,7 @@ struct MapReduceCall {
     ChunkRun run_all(pool, options, count, reduce_chunk_limit(count, options, pool.size()),
                      Collect{merger});
     while (const std::size_t elements = run_all.next()) {
-      Writer call(Transit::argument);
+      CallWriter call;
       call.write_plain(thunk_id<&MapReduceCall::run>().bits);
       encode_callable(call, mapper);
       encode_callable(call, combine);

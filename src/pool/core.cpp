@@ -11,6 +11,7 @@
 #include "logging/log.hpp"
 #include "memory/blocks.hpp"
 #include "pool/worker_main.hpp"
+#include "process/exit.hpp"
 #include "process/runtime.hpp"
 #include "royong/detail/imap.hpp"
 #include "royong/error.hpp"
@@ -19,6 +20,7 @@ namespace royong::inline v0::detail {
 namespace {
 
 constexpr std::chrono::milliseconds terminate_grace{500};
+static_assert(largest_inline_call == task_ring_bytes / 8);
 
 Scheduler::Limits limits_of(const PoolPlan& plan) {
   Scheduler::Limits limits;
@@ -88,9 +90,13 @@ void PoolImpl::require_home() const {
     throw UsageError("a pool works only in the process that made it, not in a fork of it");
 }
 
-void PoolImpl::require_open() const {
+void PoolImpl::require_open(Lock& lock) const {
+  if (scheduler_.mode() == Scheduler::Mode::open) return;
+  lock.unlock();  // whoever exits needs it
+  hold_main_while_another_exits();
+  lock.lock();
   switch (scheduler_.mode()) {
-    case Scheduler::Mode::open: return;
+    case Scheduler::Mode::open: break;
     case Scheduler::Mode::closing: throw UsageError("the pool is closed: it takes no more tasks");
     case Scheduler::Mode::terminated:
       throw UsageError("the pool was terminated: it takes no more tasks");
@@ -107,16 +113,20 @@ void PoolImpl::submit(TaskState& state, Writer& call) {
   }
   if (plan_.threads && state.timed)
     throw UsageError("a thread cannot be killed: a time limit needs a pool of processes");
-  if (call.size() > task_ring_bytes / 8) {
-    TaskBlock block(call.size());
-    std::memcpy(block.data(), call.bytes().data(), call.size());
-    state.extra().call_length = call.size();
+  if (call.size() > largest_inline_call) {
+    const std::size_t length = call.size();
+    TaskBlock block = TaskBlock::adopt(call.take_block());
+    if (block.offset() == 0) {  // there was no room when it was written; perhaps there is now
+      block = TaskBlock(length);
+      std::memcpy(block.data(), call.bytes().data(), length);
+    }
+    state.extra().call_length = length;
     state.extra().blocks.push_back(std::move(block));
   }
   if (auto kept = call.take_kept(); !kept.empty()) state.extra().kept = std::move(kept);
 
-  Lock lock(mutex_);
-  require_open();
+  Lock lock(*this);
+  require_open(lock);
   make_room(lock);
   state.set_engine(*this);
   if (state.timed) ++timed_;
@@ -135,8 +145,8 @@ void PoolImpl::submit(TaskState& state, Writer& call) {
 
 void PoolImpl::run_inline(TaskState& state, Writer& call) {
   {
-    Lock lock(mutex_);
-    require_open();
+    Lock lock(*this);
+    require_open(lock);
     state.set_engine(*this);
     state.sequence = ++sequence_;
   }
@@ -148,7 +158,7 @@ void PoolImpl::run_inline(TaskState& state, Writer& call) {
   if (auto handles = result.take_kept(); !handles.empty())
     state.extra().handles = std::move(handles);
   {
-    Lock lock(mutex_);
+    Lock lock(*this);
     scheduler_.count_inline(fine);
     const TaskExtra* extra = state.extra_if_any();
     trace_.task(0, extra != nullptr ? extra->name : "", state.sequence, began,
@@ -161,7 +171,7 @@ void PoolImpl::run_inline(TaskState& state, Writer& call) {
 
 bool PoolImpl::cancel(TaskState& state) {
   require_home();
-  Lock lock(mutex_);
+  Lock lock(*this);
   if (state.has_ended()) return state.ending() == Ending::cancelled;
   if (!scheduler_.cancel(state)) return false;
   wake_followers();
@@ -171,7 +181,7 @@ bool PoolImpl::cancel(TaskState& state) {
 
 bool PoolImpl::abort(TaskState& state, Timeout grace) {
   require_home();
-  Lock lock(mutex_);
+  Lock lock(*this);
   pump();  // what has ended has ended
   if (state.has_ended()) return state.ending() == Ending::cancelled;
   if (scheduler_.cancel(state)) {
@@ -198,7 +208,7 @@ bool PoolImpl::abort(TaskState& state, Timeout grace) {
 
 TaskProgress PoolImpl::progress(const TaskState& state) {
   require_home();
-  Lock lock(mutex_);
+  Lock lock(*this);
   if (state.has_ended() || state.phase != TaskPhase::given) return {};
   const WorkerReport& report = links_[state.worker].memory->report;
   if (report.sequence.load(std::memory_order_acquire) != state.sequence) return {};
@@ -210,7 +220,7 @@ TaskProgress PoolImpl::progress(const TaskState& state) {
 
 PoolStats PoolImpl::stats() {
   require_home();
-  Lock lock(mutex_);
+  Lock lock(*this);
   pump();
   const Scheduler::Counts& counts = scheduler_.counts();
   PoolStats stats;
@@ -235,7 +245,7 @@ PoolStats PoolImpl::stats() {
 
 bool PoolImpl::is_running(const TaskState& state) {
   require_home();
-  Lock lock(mutex_);
+  Lock lock(*this);
   if (state.has_ended() || state.phase != TaskPhase::given) return false;
   return links_[state.worker]
              .tasks.entry_at(state.position)
@@ -244,7 +254,7 @@ bool PoolImpl::is_running(const TaskState& state) {
 
 bool PoolImpl::add_hook(TaskState& state, CompletionHook& hook) {
   require_home();
-  Lock lock(mutex_);
+  Lock lock(*this);
   if (state.has_ended()) return false;
   TaskExtra& extra = state.extra();
   if (extra.hooks == nullptr && extra.callbacks.empty()) ++wanted_;
@@ -254,7 +264,7 @@ bool PoolImpl::add_hook(TaskState& state, CompletionHook& hook) {
 }
 
 void PoolImpl::remove_hook(TaskState& state, CompletionHook& hook) noexcept {
-  Lock lock(mutex_);
+  Lock lock(*this);
   TaskExtra* extra = state.extra_if_any();
   if (state.has_ended() || extra == nullptr) return;
   for (CompletionHook** place = &extra->hooks; *place != nullptr; place = &(*place)->next_hook) {
@@ -267,7 +277,7 @@ void PoolImpl::remove_hook(TaskState& state, CompletionHook& hook) noexcept {
 
 void PoolImpl::add_callback(TaskState& state, std::unique_ptr<Callback> callback) {
   require_home();
-  Lock lock(mutex_);
+  Lock lock(*this);
   if (state.has_ended()) return queue_callback(std::move(callback));
   TaskExtra& extra = state.extra();
   if (extra.hooks == nullptr && extra.callbacks.empty()) ++wanted_;
@@ -277,14 +287,14 @@ void PoolImpl::add_callback(TaskState& state, std::unique_ptr<Callback> callback
 
 void PoolImpl::close() {
   require_home();
-  Lock lock(mutex_);
+  Lock lock(*this);
   scheduler_.close();
   note_if_gone();
 }
 
 void PoolImpl::terminate() {
   if (generation_ != fork_generation()) return;
-  Lock lock(mutex_);
+  Lock lock(*this);
   scheduler_.terminate();
   for (const std::uint32_t worker : std::exchange(to_start_, {})) scheduler_.died(worker, 0);
   wake_followers();
@@ -293,7 +303,7 @@ void PoolImpl::terminate() {
 
 void PoolImpl::kill() {
   {
-    Lock lock(mutex_);
+    Lock lock(*this);
     kill_ = true;
     if (scheduler_.mode() == Scheduler::Mode::terminated) {
       for (Link& link : links_) send(link, SIGKILL);
@@ -304,7 +314,7 @@ void PoolImpl::kill() {
 
 void PoolImpl::cancel_pending() {
   require_home();
-  Lock lock(mutex_);
+  Lock lock(*this);
   while (Task* task = scheduler_.backlog().front()) scheduler_.cancel(*task);
   for (std::uint32_t i = 0; i < scheduler_.slots(); ++i) {
     while (Task* task = scheduler_.tasks_of(i).back()) {
@@ -318,7 +328,7 @@ void PoolImpl::cancel_pending() {
 bool PoolImpl::join(Timeout timeout) {
   if (generation_ != fork_generation()) return true;
   {
-    Lock lock(mutex_);
+    Lock lock(*this);
     if (scheduler_.mode() == Scheduler::Mode::open)
       throw UsageError("a pool must be closed or terminated before it is joined");
   }
@@ -326,7 +336,7 @@ bool PoolImpl::join(Timeout timeout) {
   while (!wait(gone_, nullptr, std::min(deadline, Timeout::Clock::now() + terminate_grace))) {
     if (Timeout::Clock::now() >= deadline) return false;
     // A terminated worker may ignore SIGTERM, or be stopped.
-    Lock lock(mutex_);
+    Lock lock(*this);
     if (scheduler_.mode() != Scheduler::Mode::terminated) continue;
     for (Link& link : links_) send(link, SIGKILL);
   }
@@ -338,7 +348,7 @@ void PoolImpl::stop_threads() {
   std::thread driver, callbacks;
   std::vector<std::shared_ptr<LocalWorker>> locals;
   {
-    Lock lock(mutex_);
+    Lock lock(*this);
     stop_driver_ = true;
     driver_.wake.notify_one();
     std::swap(driver, driver_thread_);
@@ -374,8 +384,8 @@ void PoolImpl::end_at_exit() noexcept {
 void PoolImpl::resize(int workers) {
   require_home();
   if (workers < 1) throw UsageError("a pool needs at least one process");
-  Lock lock(mutex_);
-  require_open();
+  Lock lock(*this);
+  require_open(lock);
   if (plan_.inline_tasks) return;
   if (static_cast<std::uint32_t>(workers) > links_.size())
     links_.resize(static_cast<std::size_t>(workers));
@@ -384,7 +394,7 @@ void PoolImpl::resize(int workers) {
 }
 
 int PoolImpl::size() {
-  Lock lock(mutex_);
+  Lock lock(*this);
   return plan_.inline_tasks ? 1 : static_cast<int>(scheduler_.size());
 }
 

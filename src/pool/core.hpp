@@ -25,6 +25,7 @@
 #include <optional>            // for std::optional
 #include <string>              // for std::string
 #include <thread>              // for std::thread
+#include <utility>             // for std::exchange
 #include <vector>              // for std::vector
 
 #include "os/limits.hpp"
@@ -52,6 +53,7 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   int size() override;
   PoolStats stats() override;
   void post(std::unique_ptr<Callback> callback) override { queue_callback(std::move(callback)); }
+  void bury(StateRef<TaskState> ended) override { ended_.push_back(std::move(ended)); }
 
   bool wait(const std::atomic<std::uint32_t>& flag, const TaskState* hint,
             Timeout::Clock::time_point deadline) override;
@@ -70,8 +72,47 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   void end_at_exit() noexcept;
 
  private:
-  using Lock = std::unique_lock<std::mutex>;
   using Instant = Timeout::Clock::time_point;
+
+  /** @brief The pool's mutex, held.
+   *
+   *  Of what ends meanwhile some is nobody else's any more. That goes when the mutex has been released: the destructors of callables and
+   *  results are the user's, and may call the pool.
+   */
+  class Lock {
+   public:
+    explicit Lock(PoolImpl& pool) : pool_(pool), lock_(pool.mutex_) {}
+    ~Lock() {
+      if (lock_.owns_lock()) unlock();
+    }
+    Lock(const Lock&) = delete;
+    Lock& operator=(const Lock&) = delete;
+
+    void lock() { lock_.lock(); }
+    void unlock() {
+      const auto ended = std::exchange(pool_.ended_, {});
+      lock_.unlock();
+    }
+    /// Sleeps. May return for no reason, as condition variables do.
+    void wait(std::condition_variable& wake) {
+      if (!clean()) wake.wait(lock_);
+    }
+    /// @return false: the time is over
+    bool wait_until(std::condition_variable& wake, Instant deadline) {
+      return clean() || wake.wait_until(lock_, deadline) == std::cv_status::no_timeout;
+    }
+
+   private:
+    bool clean() {
+      if (pool_.ended_.empty()) return false;
+      unlock();
+      lock();
+      return true;
+    }
+
+    PoolImpl& pool_;
+    std::unique_lock<std::mutex> lock_;
+  };
 
   /// A worker of a pool of threads.
   struct LocalWorker {
@@ -158,7 +199,7 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
 
   void make_room(Lock& lock);
   void require_home() const;
-  void require_open() const;
+  void require_open(Lock& lock) const;
   void run_inline(TaskState& state, Writer& call);
   void queue_callback(std::unique_ptr<Callback> callback);
 
@@ -174,6 +215,8 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   std::uint32_t starting_ = 0;  // start_children is under way for so many
   std::uint64_t sequence_ = 0;
   std::uint64_t names_ = 0;  // of workers
+
+  std::vector<StateRef<TaskState>> ended_;  // to be let go of without the mutex: see Lock
 
   TaskState* submitted_ = nullptr;  // is being submitted: its call lies in `submitted_call_`
   std::span<const std::byte> submitted_call_;

@@ -45,10 +45,13 @@ void MapGroup::give_up() noexcept {
   one_ended();
 }
 
-/// Of the chunks, and of the submitter's share. Often with the pool's lock held.
-void MapGroup::one_ended() noexcept {
+/** Of the chunks, and of the submitter's share. Often with the pool's lock held.
+ *  @return when that was all, the group's count of the whole, which keeps the group alive. With the last one of these the chunks go, and
+ *  what the user put into them: so not under a lock
+ */
+StateRef<TaskState> MapGroup::one_ended() noexcept {
   changed_.store(1, std::memory_order_release);
-  if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) != 1) return;
+  if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) != 1) return {};
   const Chunk* failed = nullptr;
   for (const Chunk& chunk : chunks_) {
     if (chunk.state->ending() == Ending::value) continue;
@@ -56,8 +59,8 @@ void MapGroup::one_ended() noexcept {
     break;
   }
   end(failed == nullptr ? Ending::value : failed->state->ending(), failed);
-  whole_.release();
-  release();
+  release();  // its own: not the last one, the whole has one
+  return StateRef<TaskState>(&whole_);
 }
 
 /// Once: whoever comes second finds that it has ended.

@@ -280,7 +280,7 @@ void PoolImpl::end_task(Task& task) {
   state.publish(ending);
   while (hook != nullptr) std::exchange(hook, hook->next_hook)->completed();
   for (auto& callback : callbacks) queue_callback(std::move(callback));
-  state.release();
+  if (!state.release_unless_last()) bury(StateRef<TaskState>(&state));
 }
 
 /// Why a task without a result ended.

@@ -2,6 +2,7 @@
 #include "royong/detail/task_state.hpp"
 
 #include "memory/blocks.hpp"
+#include "process/exit.hpp"
 #include "royong/detail/exception.hpp"
 #include "royong/error.hpp"
 
@@ -67,7 +68,10 @@ std::exception_ptr TaskState::exception() const {
   }
 }
 
-void TaskState::rethrow() const { std::rethrow_exception(exception()); }
+void TaskState::rethrow() const {
+  hold_main_while_another_exits();
+  std::rethrow_exception(exception());
+}
 
 std::string TaskState::name() const {
   return extra_ && !extra_->name.empty() ? extra_->name : std::to_string(sequence);

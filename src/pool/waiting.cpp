@@ -62,7 +62,7 @@ std::thread start_quiet_thread(std::function<void()> run) {
 bool PoolImpl::wait(const std::atomic<std::uint32_t>& flag, const TaskState* hint,
                     Instant deadline) {
   require_home();
-  Lock lock(mutex_);
+  Lock lock(*this);
   pump();
   if (is_set(flag)) return true;
   if (deadline != Instant::max() && Timeout::Clock::now() >= deadline) return false;
@@ -95,7 +95,7 @@ void PoolImpl::make_room(Lock& lock) {
     lock.lock();
     pump();
   }
-  require_open();  // the lock was open
+  require_open(lock);  // the lock was open
 }
 
 /// Reads results until the waiter's flag is set, its time is over, or it is displaced.
@@ -204,8 +204,8 @@ bool PoolImpl::follow(Lock& lock, Waiter& self, Instant deadline) {
   }
   while (!is_set(*self.flag) && !self.promoted) {
     if (deadline == Instant::max()) {
-      self.wake.wait(lock);
-    } else if (self.wake.wait_until(lock, deadline) == std::cv_status::timeout) {
+      lock.wait(self.wake);
+    } else if (!lock.wait_until(self.wake, deadline)) {
       break;
     }
   }
@@ -262,17 +262,17 @@ void PoolImpl::ask_driver() {
 }
 
 void PoolImpl::driver_main() {
-  Lock lock(mutex_);
+  Lock lock(*this);
   while (!stop_driver_) {
     if (!needs_driver()) {
       driver_asleep_ = true;
-      driver_.wake.wait(lock);
+      lock.wait(driver_.wake);
       driver_asleep_ = false;
     } else if (!to_start_.empty()) {
       start_pending(lock);
     } else if (leader_ != nullptr || user_led_) {
       user_led_ = false;
-      driver_.wake.wait_for(lock, driver_patience);
+      lock.wait_until(driver_.wake, Timeout::Clock::now() + driver_patience);
     } else {
       leader_ = &driver_;
       lead(lock, driver_, Instant::max());

@@ -11,6 +11,7 @@
 #include "os/limits.hpp"
 #include "pool/core.hpp"
 #include "pool/worker_main.hpp"
+#include "process/exit.hpp"
 #include "royong/detail/exception.hpp"
 #include "royong/error.hpp"
 
@@ -36,13 +37,14 @@ void PoolImpl::start() {
   if (*plan_.start_method != StartMethod::fork) return;
   // Copies of this process as it is now, made by this thread: not of what it happens to be doing
   // when a task comes.
-  Lock lock(mutex_);
+  Lock lock(*this);
   scheduler_.start();
   start_pending(lock);
   if (!start_error_ || scheduler_.alive() != 0) return;
   scheduler_.terminate();
   lock.unlock();
   wait(gone_, nullptr, Instant::max());
+  hold_main_while_another_exits();
   std::rethrow_exception(start_error_);
 }
 
@@ -148,11 +150,11 @@ void PoolImpl::start_thread(std::uint32_t worker) {
           try {
             pool_thread_main(channel, self->bell_, local->context, self->plan_.local_initializer);
           } catch (...) {
-            const Lock lock(self->mutex_);
+            const Lock lock(*self);
             self->break_by_initializer(std::current_exception());
           }
           self->handle_death(worker, life, 0, 0);
-          const Lock lock(self->mutex_);
+          const Lock lock(*self);
           local->ended = true;
         });
   } catch (...) {
@@ -172,7 +174,7 @@ void PoolImpl::start_inline() {
 
 void PoolImpl::handle_death(std::uint32_t worker, std::uint64_t life, pid_t pid,
                             std::optional<int> exitcode) {
-  Lock lock(mutex_);
+  Lock lock(*this);
   Link& link = links_[worker];
   if (link.life != life) return;
   drain(worker);
@@ -188,7 +190,8 @@ void PoolImpl::handle_death(std::uint32_t worker, std::uint64_t life, pid_t pid,
   start_pending(lock);
   ask_driver();
   lock.unlock();
-  nudge();
+  // The worker may have died while it rang: with the bit down, and nobody woken.
+  bell_.events().wake_after_a_death();
 }
 
 /// @param why what breaks the pool, should this have been one death too many

@@ -19,6 +19,7 @@
 #include "os/poll.hpp"
 #include "os/process.hpp"
 #include "os/syscalls.hpp"
+#include "process/exit.hpp"
 #include "process/limits.hpp"
 #include "process/orphans.hpp"
 #include "process/runtime.hpp"
@@ -204,7 +205,10 @@ std::shared_ptr<Child> start_child(ProcessPlan plan, Child::OnDeath on_death) {
   std::vector<ChildStart> starts;
   starts.push_back({std::move(plan), std::move(on_death)});
   StartedChild one = std::move(start_children(std::move(starts)).front());
-  if (one.error) std::rethrow_exception(one.error);
+  if (one.error) {
+    hold_main_while_another_exits();
+    std::rethrow_exception(one.error);
+  }
   return std::move(one.child);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>  // on_exit
 #include <unistd.h>
 
+#include <atomic>
 #include <exception>
 #include <iostream>
 #include <memory>
@@ -21,6 +22,8 @@
 
 namespace royong::inline v0::detail {
 namespace {
+
+std::atomic<pid_t> exiting_thread{0};
 
 struct Hooks {
   std::mutex mutex;
@@ -79,10 +82,18 @@ void add_exit_hook(void (*hook)() noexcept) {
   exit_hooks().hooks.push_back(hook);
 }
 
+void hold_main_while_another_exits() noexcept {
+  const pid_t main = ::getpid();
+  const pid_t exiting = exiting_thread.load();
+  if (exiting == 0 || exiting == main || ::gettid() != main) return;
+  for (;;) ::pause();
+}
+
 void run_exit_order() noexcept {
   // atexit handlers also run in children of the user's fork, and in servers: none of these has children here.
   const Role role = runtime().role.load();
   if (role != Role::main && role != Role::worker) return;
+  exiting_thread.store(::gettid());
   refuse_starts();
   for (const auto hook : exit_hooks().hooks | std::views::reverse) hook();
   end_children();

@@ -16,6 +16,13 @@ void add_exit_hook(void (*hook)() noexcept);
 /// Runs the order once in this process; registered with atexit by `init`.
 void run_exit_order() noexcept;
 
+/** @brief For what is about to throw because the program exits: does not return on the main thread while another thread exits.
+ *
+ *  Nobody waits for the main thread, and there `exit` promises no more than that the process ends with its code. An exception that nobody
+ *  expects would make that SIGABRT. Other threads go on: a static object's destructor may be waiting for one of them.
+ */
+void hold_main_while_another_exits() noexcept;
+
 /** @brief In a copy of another process, before anything of the user's: its exit runs the handlers and the destructors of statics that were
  *         registered in this process, then the exit order, and ends there.
  *

@@ -4,7 +4,9 @@
 #include <algorithm>  // for std::max, std::min
 #include <exception>  // for std::exception
 #include <string>     // for std::string
+#include <utility>    // for std::exchange
 
+#include "memory/blocks.hpp"
 #include "memory/objects.hpp"
 #include "royong/error.hpp"
 
@@ -20,7 +22,21 @@ Writer::Writer(const ObjectRef& carrier, std::span<std::byte> storage) noexcept
 
 Writer::~Writer() {
   drop_pins();
-  if (begin_ != borrowed_) delete[] begin_;
+  free_memory();
+}
+
+void Writer::free_memory() noexcept {
+  if (block_ != 0) {
+    memory::free_block(std::exchange(block_, 0));
+  } else if (begin_ != borrowed_) {
+    delete[] begin_;
+  }
+}
+
+std::uint64_t Writer::take_block() noexcept {
+  const std::uint64_t block = std::exchange(block_, 0);
+  if (block != 0) begin_ = cursor_ = end_ = borrowed_;
+  return block;
 }
 
 void Writer::drop_objects() noexcept {
@@ -29,11 +45,27 @@ void Writer::drop_objects() noexcept {
 }
 
 void Writer::grow(std::size_t size) {
+  const std::size_t needed = this->size() + size;
+  const std::size_t capacity = std::max(2 * static_cast<std::size_t>(end_ - begin_), needed);
+  if (needed < large_.from || !grow_in_arena(capacity)) move_to(new std::byte[capacity], capacity);
+}
+
+/// @return false: there is no room, or this process has no arena
+bool Writer::grow_in_arena(std::size_t capacity) noexcept {
+  try {
+    const memory::Offset block = memory::allocate(capacity);
+    move_to(memory::block(block).data(), capacity);
+    block_ = block;
+    return true;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+void Writer::move_to(std::byte* memory, std::size_t capacity) noexcept {
   const std::size_t used = this->size();
-  const std::size_t capacity = std::max(2 * static_cast<std::size_t>(end_ - begin_), used + size);
-  auto* memory = new std::byte[capacity];
   if (used > 0) std::memcpy(memory, begin_, used);
-  if (begin_ != borrowed_) delete[] begin_;
+  free_memory();
   begin_ = memory;
   cursor_ = memory + used;
   end_ = memory + capacity;

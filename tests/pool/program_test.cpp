@@ -17,7 +17,7 @@ constexpr auto methods = {"fork", "spawn", "forkserver"};
 class ExitFromAnotherThread : public testing::TestWithParam<const char*> {};
 
 TEST_P(ExitFromAnotherThread, ends_the_pool_and_keeps_the_code) {
-  for (const char* meanwhile : {"map", "apply", "make", "close"}) {
+  for (const char* meanwhile : {"map", "apply", "get", "make", "close"}) {
     const Finished end = run({{program("exit_from_thread"), GetParam(), meanwhile}});
     EXPECT_EQ(end.exit_code, 7) << meanwhile << "\n" << end.output << end.error;
     EXPECT_EQ(end.error, "") << meanwhile;

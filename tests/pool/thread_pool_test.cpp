@@ -253,5 +253,48 @@ TEST(ThreadPoolExecutor, submits_maps_and_shuts_down) {
   EXPECT_THROW(executor.submit([] {}), mp::UsageError);
 }
 
+/// Calls its pool when it is destroyed, as objects of the user's may.
+class Meddler {
+ public:
+  Meddler(mp::ThreadPool& pool, std::atomic<int>& destroyed)
+      : pool_(&pool), destroyed_(&destroyed) {}
+  Meddler(Meddler&& other) noexcept
+      : pool_(std::exchange(other.pool_, nullptr)), destroyed_(other.destroyed_) {}
+  Meddler(const Meddler& other) = default;
+  Meddler& operator=(Meddler&&) = delete;
+  ~Meddler() {
+    if (pool_ == nullptr) return;
+    pool_->stats();
+    ++*destroyed_;
+  }
+
+ private:
+  mp::ThreadPool* pool_;
+  std::atomic<int>* destroyed_;
+};
+
+TEST(ThreadPool, lets_go_of_tasks_whose_destructors_call_it) {
+  std::atomic<int> destroyed{0};
+  std::latch go(1);
+  mp::ThreadPool pool(1);
+  pool.apply_async([&] { go.wait(); });
+  for (int i = 0; i < 5; ++i) pool.apply_async([m = Meddler(pool, destroyed)] {});
+  pool.map_async([m = Meddler(pool, destroyed)](int) {}, std::vector<int>{1, 2, 3});
+  pool.terminate();  // nobody has a future of theirs
+  EXPECT_GE(destroyed, 5);
+  go.count_down();
+  EXPECT_TRUE(pool.join());
+}
+
+TEST(ThreadPool, lets_go_of_results_whose_destructors_call_it) {
+  std::atomic<int> destroyed{0};
+  mp::ThreadPool pool(2);
+  for (int i = 0; i < 20; ++i) pool.apply_async([&] { return Meddler(pool, destroyed); });
+  pool.map_async([&](int) { return Meddler(pool, destroyed); }, std::vector<int>(50, 1));
+  pool.close();
+  EXPECT_TRUE(pool.join());
+  EXPECT_GE(destroyed, 70);
+}
+
 }  // namespace
 }  // namespace royong_test

@@ -80,6 +80,12 @@ class ROYONG_API Writer {
         end_(begin_ + storage.size()),
         borrowed_(begin_),
         transit_(transit) {}
+  /// From how many bytes on a message is better written into an arena block.
+  struct Large {
+    std::size_t from;
+  };
+  /// What turns out to be larger lies in a block, where the arena has room: `take_block`.
+  Writer(Transit transit, Large large) noexcept : transit_(transit), large_(large) {}
   /// Transit::message through a shared object, a queue, whose end drops the pins of what nobody
   /// took out.
   explicit Writer(const ObjectRef& carrier) noexcept;
@@ -102,6 +108,8 @@ class ROYONG_API Writer {
   }
 
   std::span<const std::byte> bytes() const noexcept { return {begin_, size()}; }
+  /// The block of this process that the message lies in, now the caller's; 0: it lies elsewhere. Of the writer nothing is left to be used.
+  std::uint64_t take_block() noexcept;
   std::size_t size() const noexcept { return static_cast<std::size_t>(cursor_ - begin_); }
 
   /// Forgets what was written, keeps the memory. Pins that were not committed are dropped, kept
@@ -191,6 +199,9 @@ class ROYONG_API Writer {
   };
 
   void grow(std::size_t size);
+  bool grow_in_arena(std::size_t capacity) noexcept;
+  void move_to(std::byte* memory, std::size_t capacity) noexcept;
+  void free_memory() noexcept;
   void write_long_count(std::size_t count);
   void drop_pins() noexcept;
   void drop_objects() noexcept;
@@ -203,6 +214,8 @@ class ROYONG_API Writer {
   std::byte* borrowed_ = inline_;  // memory that is not ours to free
   Transit transit_;
   std::uint32_t depth_ = 0;
+  Large large_{SIZE_MAX};
+  std::uint64_t block_ = 0;    // what `begin_` is the beginning of, when it is not 0
   std::uint64_t carrier_ = 0;  // memory::Owner of new pins; 0: this process
   std::vector<ObjectRef> kept_;
   std::vector<Pinned> pinned_;

@@ -28,7 +28,7 @@ struct RemoteLane {
   template <class F, class In>
   static StateRef<TaskState> submit(PoolCore& pool, const TaskOptions& options, const F& function,
                                     std::vector<In>&& elements) {
-    Writer call(Transit::argument);
+    CallWriter call;
     call.write_plain(thunk_id<&run_chunk<F, const In&>>().bits);
     encode_callable(call, function);
     call.write_plain(static_cast<std::uint64_t>(elements.size()));

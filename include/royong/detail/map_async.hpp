@@ -54,12 +54,14 @@ class ROYONG_API MapGroup final : public TaskEngine {
 
  private:
   struct Hook final : CompletionHook {
-    void completed() noexcept override { group->one_ended(); }
+    void completed() noexcept override {
+      if (auto whole = group->one_ended()) group->pool_->bury(std::move(whole));
+    }
     MapGroup* group = nullptr;
   };
 
   MapGroup(StateRef<PoolCore> pool, TaskState& whole);
-  void one_ended() noexcept;
+  StateRef<TaskState> one_ended() noexcept;
   void end(Ending ending, const Chunk* failed);
 
   const StateRef<PoolCore> pool_;

@@ -114,10 +114,21 @@ class ROYONG_API PoolCore : public TaskEngine {
   virtual PoolStats stats() = 0;
   /// Runs `callback` on the callback thread. Any thread, also from a CompletionHook.
   virtual void post(std::unique_ptr<Callback> callback) = 0;
+  /// For a CompletionHook, which runs with the engine's lock held: lets go of a count when it is not, for it may be the last one.
+  virtual void bury(StateRef<TaskState> ended) { (void)ended; }
 };
 
 /// What a pool's handle does at its end: close or terminate, then join. Never throws.
 ROYONG_API void end_pool(PoolCore& pool, bool terminate) noexcept;
+
+/// A longer call goes as an arena block.
+inline constexpr std::size_t largest_inline_call = 8 << 10;
+
+/// What the call of a task is written with: a large one lies in its block at once, and is not copied again.
+class CallWriter : public Writer {
+ public:
+  CallWriter() : Writer(Transit::argument, Large{largest_inline_call + 1}) {}
+};
 
 /// Whether these options ask for anything.
 inline bool needs_extra(const TaskOptions& options) {
@@ -139,7 +150,7 @@ template <class F, class... Args>
 auto submit_call(PoolCore& pool, const TaskOptions* options, const F& f, Args&&... args) {
   if constexpr (require_call<std::decay_t<const F>, Args...>()) {
     using R = CallResult<std::decay_t<const F>, Args...>;
-    Writer call(Transit::argument);
+    CallWriter call;
     write_call(call, f, std::forward<Args>(args)...);
     auto state = make_state<R>(options);
     pool.submit(*state, call);

@@ -106,6 +106,12 @@ class ROYONG_API TaskBlock {
   TaskBlock() noexcept = default;
   /// @throws ArenaFull
   explicit TaskBlock(std::size_t bytes);
+  /// Takes over a block that there is.
+  static TaskBlock adopt(std::uint64_t offset) noexcept {
+    TaskBlock block;
+    block.offset_ = offset;
+    return block;
+  }
   TaskBlock(TaskBlock&& other) noexcept : offset_(std::exchange(other.offset_, 0)) {}
   TaskBlock& operator=(TaskBlock&& other) noexcept {
     std::swap(offset_, other.offset_);
@@ -152,6 +158,16 @@ class ROYONG_API TaskState : public Task {
     if (references_.load(std::memory_order_acquire) == 1 ||
         references_.fetch_sub(1, std::memory_order_acq_rel) == 1)
       delete this;
+  }
+  /// Lets go of a count unless it is the last one. @return whether it did
+  bool release_unless_last() noexcept {
+    auto count = references_.load(std::memory_order_relaxed);
+    while (count > 1) {
+      if (references_.compare_exchange_weak(count, count - 1, std::memory_order_acq_rel,
+                                            std::memory_order_relaxed))
+        return true;
+    }
+    return false;
   }
 
   Ending ending() const noexcept {
