@@ -8,9 +8,9 @@
 #include <string>
 
 #include "pool/functions.hpp"
+#include "pool/held.hpp"
 #include "royong/pool.hpp"
 #include "support/eventually.hpp"
-#include "support/temp_dir.hpp"
 
 namespace royong_test {
 namespace {
@@ -63,7 +63,8 @@ TEST(AwaitFuture, does_not_suspend_when_the_task_has_ended) {
 
 TEST(AwaitFuture, goes_on_where_callbacks_run) {
   mp::Pool pool(1);
-  const auto slow = pool.apply_async(sleep_ms, 100);
+  const mp::Event open;
+  const auto slow = pool.apply_async(held, open, 1);
   std::promise<std::thread::id> where;
   slow.add_done_callback(
       [&](const mp::Future<int>&) { where.set_value(std::this_thread::get_id()); });
@@ -72,6 +73,7 @@ TEST(AwaitFuture, goes_on_where_callbacks_run) {
     co_return std::this_thread::get_id();
   };
   auto waiting = resumed(slow);
+  open.set();
   EXPECT_EQ(waiting.result.get(), where.get_future().get());
 }
 
@@ -138,20 +140,14 @@ TEST(AwaitFuture, many_coroutines_at_once) {
 }
 
 TEST(AwaitFuture, a_coroutine_may_be_destroyed_while_it_waits) {
-  const TempDir folder;
   mp::Pool pool(1);
-  const auto gate = (folder / "gate").string();
-  const auto slow = pool.apply_async(
-      [](const std::string& path) {
-        while (::access(path.c_str(), F_OK) != 0) std::this_thread::sleep_for(1ms);
-        return 1;
-      },
-      gate);
+  const mp::Event open;
+  const auto slow = pool.apply_async(held, open, 1);
   auto waiting = how_it_ends(slow);
   waiting.handle.destroy();
   EXPECT_THROW(waiting.result.get(),
                std::future_error);  // broken promise: it ended without a result
-  std::fclose(std::fopen(gate.c_str(), "w"));
+  open.set();
   EXPECT_EQ(slow.get(), 1);
   pool.close();
   pool.join();  // all callbacks have run

@@ -8,6 +8,7 @@
 #include "pool/functions.hpp"
 #include "process/every_start_method.hpp"
 #include "royong/pool.hpp"
+#include "support/eventually.hpp"
 
 namespace royong_test {
 namespace {
@@ -140,8 +141,7 @@ TEST_P(PoolDeath, past_the_time_limit_comes_also_when_nobody_waits) {
   mp::Pool pool = make(1);
   const auto stuck = pool.apply_async({.timeout = 50ms}, wait_for_ever);
   const auto next = pool.apply_async(square, 4);
-  std::this_thread::sleep_for(300ms);
-  EXPECT_TRUE(stuck.done());
+  eventually([&] { return stuck.done(); });
   EXPECT_EQ(next.get(), 16);
   EXPECT_THROW(stuck.get(), mp::TimeoutError);
 }

@@ -5,6 +5,8 @@
 #include <iterator>
 
 #include "pool/functions.hpp"
+#include "pool/held.hpp"
+#include "royong/bind_front.hpp"
 #include "royong/error.hpp"
 #include "royong/pool.hpp"
 
@@ -96,12 +98,16 @@ TEST(Imap, an_exception_of_the_input_stands_at_its_position) {
 
 TEST(Imap, unordered_yields_what_is_ready) {
   mp::Pool pool(2);
+  const mp::Event open;
+  const auto hold_the_first = mp::bind_front(
+      [](const mp::Event& until, int x) { return x == 1 ? held(until, x) : x; }, open);
   std::vector<int> results;
-  for (auto& result : pool.imap_unordered(sleep_ms, std::vector<int>{400, 10, 20})) {
+  for (auto& result : pool.imap_unordered(hold_the_first, std::vector<int>{1, 2, 3})) {
     results.push_back(result);
+    if (results.size() == 2) open.set();
   }
-  EXPECT_EQ(results.back(), 400);
-  EXPECT_THAT(results, UnorderedElementsAre(10, 20, 400));
+  EXPECT_EQ(results.back(), 1);
+  EXPECT_THAT(results, UnorderedElementsAre(1, 2, 3));
 }
 
 TEST(Imap, may_be_left_early) {

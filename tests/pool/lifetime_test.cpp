@@ -3,12 +3,14 @@
 #include <gmock/gmock.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
 
 #include "memory/arena.hpp"
 #include "pool/functions.hpp"
+#include "pool/held.hpp"
 #include "process/every_start_method.hpp"
 #include "royong/pool.hpp"
 #include "support/eventually.hpp"
@@ -75,16 +77,17 @@ TEST_P(PoolLifetime, terminate_cancels_what_has_not_ended) {
   EXPECT_TRUE(mp::active_children().empty());
 }
 
-int resist() {
+int resist(const mp::Event& ready) {
   ::signal(SIGTERM, SIG_IGN);
+  ready.set();
   return wait_for_ever();
 }
 
 TEST_P(PoolLifetime, terminate_ends_workers_that_resist) {
   mp::Pool pool = make(1);
-  const auto future = pool.apply_async(resist);
-  eventually([&] { return future.running(); });
-  std::this_thread::sleep_for(20ms);
+  const mp::Event ready;
+  pool.apply_async(resist, ready);
+  ready.wait();
   pool.terminate();
   EXPECT_TRUE(pool.join());
 }
@@ -104,11 +107,13 @@ TEST_P(PoolLifetime, terminate_at_once_after_the_start) {
 
 TEST_P(PoolLifetime, join_with_a_time_limit_gives_up) {
   mp::Pool pool = make(1);
-  const auto future = pool.apply_async(sleep_ms, 300);
+  const mp::Event open;
+  const auto future = pool.apply_async(held, open, 1);
   pool.close();
   EXPECT_FALSE(pool.join(20ms));
+  open.set();
   EXPECT_TRUE(pool.join());
-  EXPECT_EQ(future.get(), 300);
+  EXPECT_EQ(future.get(), 1);
 }
 
 TEST_P(PoolLifetime, misuse_is_refused) {
@@ -144,7 +149,8 @@ TEST_P(PoolLifetime, a_fork_of_the_users_is_refused) {
 
 TEST_P(PoolLifetime, pending_tasks_can_be_cancelled_and_running_ones_not) {
   mp::Pool pool = make(1);
-  const auto running = pool.apply_async(sleep_ms, 300);
+  const mp::Event open;
+  const auto running = pool.apply_async(held, open, 1);
   std::vector<mp::Future<int>> pending;
   for (int i = 0; i < 10; ++i) pending.push_back(pool.apply_async(square, i));
   eventually([&] { return running.running(); });
@@ -156,35 +162,39 @@ TEST_P(PoolLifetime, pending_tasks_can_be_cancelled_and_running_ones_not) {
     EXPECT_THROW(future.get(), mp::CancelledError);
     EXPECT_THROW(future.exception(), mp::CancelledError);
   }
-  EXPECT_EQ(running.get(), 300);
+  open.set();
+  EXPECT_EQ(running.get(), 1);
   EXPECT_FALSE(running.cancel());
 }
 
 TEST_P(PoolLifetime, get_gives_up_in_time_and_the_task_goes_on) {
   mp::Pool pool = make(1);
-  const auto future = pool.apply_async(sleep_ms, 200);
+  const mp::Event open;
+  const auto future = pool.apply_async(held, open, 1);
   EXPECT_THROW(future.get(10ms), mp::TimeoutError);
   EXPECT_THROW(future.exception(0s), mp::TimeoutError);
   EXPECT_FALSE(future.wait(1ms));
   EXPECT_THROW(future.successful(), mp::InvalidStateError);
-  EXPECT_EQ(future.get(), 200);
+  open.set();
+  EXPECT_EQ(future.get(), 1);
 }
 
 TEST_P(PoolLifetime, an_idle_worker_takes_over_what_waits_behind_a_slow_task) {
   mp::Pool pool = make(2);
-  const auto slow = pool.apply_async(sleep_ms, 1500);
+  const mp::Event open;
+  const auto slow = pool.apply_async(held, open, 1);
   std::vector<mp::Future<int>> futures;
   for (int i = 0; i < 6; ++i) futures.push_back(pool.apply_async(sleep_ms, 20));
   for (const auto& future : futures) EXPECT_EQ(future.get(), 20);
   EXPECT_FALSE(slow.done());
+  open.set();
 }
 
 TEST_P(PoolLifetime, the_backlog_flows_when_nobody_waits) {
   mp::Pool pool = make(2);
   std::vector<mp::Future<int>> futures;
   for (int i = 0; i < 60; ++i) futures.push_back(pool.apply_async(sleep_ms, 2));
-  std::this_thread::sleep_for(800ms);
-  for (const auto& future : futures) EXPECT_TRUE(future.done());
+  eventually([&] { return std::ranges::all_of(futures, &mp::Future<int>::done); });
 }
 
 /// Collects what callbacks say.

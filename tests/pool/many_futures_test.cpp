@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "pool/functions.hpp"
+#include "pool/held.hpp"
 #include "process/every_start_method.hpp"
 #include "royong/event.hpp"
 #include "royong/future.hpp"
@@ -27,11 +28,15 @@ using testing::UnorderedElementsAre;
 TEST(AsCompleted, yields_futures_as_their_tasks_end) {
   mp::Pool pool(2);
   std::vector<mp::Future<int>> futures;
-  futures.push_back(pool.apply_async(sleep_ms, 300));
-  futures.push_back(pool.apply_async(sleep_ms, 10));
+  const mp::Event open;
+  futures.push_back(pool.apply_async(held, open, 1));
+  futures.push_back(pool.apply_async(square, 2));
   std::vector<int> order;
-  for (auto& future : mp::as_completed(futures)) order.push_back(future.get());
-  EXPECT_THAT(order, ElementsAre(10, 300));
+  for (auto& future : mp::as_completed(futures)) {
+    order.push_back(future.get());
+    open.set();
+  }
+  EXPECT_THAT(order, ElementsAre(4, 1));
 }
 
 TEST(AsCompleted, yields_each_task_once_and_of_any_pool) {
@@ -49,18 +54,22 @@ TEST(AsCompleted, yields_each_task_once_and_of_any_pool) {
 TEST(AsCompleted, wakes_up_for_the_pool_it_does_not_drive) {
   mp::Pool a(1);
   mp::Pool b(1);
-  const auto slow = a.apply_async(sleep_ms, 1000);
+  const mp::Event open;
+  const auto slow = a.apply_async(held, open, 1);
   const auto fast = b.apply_async(sleep_ms, 20);
   const std::vector<mp::Future<int>> futures{slow, fast};
   auto range = mp::as_completed(futures);
   EXPECT_EQ(range.begin()->get(), 20);
   EXPECT_FALSE(slow.done());
+  open.set();
 }
 
 TEST(AsCompleted, gives_up_in_time) {
   mp::Pool pool(1);
+  const mp::Event open;
   const std::vector<mp::Future<int>> futures{pool.apply_async(square, 2),
-                                             pool.apply_async(sleep_ms, 400)};
+                                             pool.apply_async(held, open, 1)};
+  futures[0].wait();
   int seen = 0;
   try {
     for (auto& future : mp::as_completed(futures, 100ms)) seen += future.get();
@@ -69,16 +78,13 @@ TEST(AsCompleted, gives_up_in_time) {
     EXPECT_THAT(error.what(), HasSubstr("1 (of 2) futures unfinished"));
   }
   EXPECT_EQ(seen, 4);
+  open.set();
 }
 
 TEST(AsCompleted, of_nothing_is_empty) {
   for (auto& future : mp::as_completed(std::vector<mp::Future<int>>{})) FAIL() << future.get();
 }
 
-int return_when(const mp::Event& event) {
-  event.wait();
-  return 1;
-}
 int fail_when(const mp::Event& event) {
   event.wait();
   throw std::runtime_error("a test's");
@@ -87,7 +93,7 @@ int fail_when(const mp::Event& event) {
 TEST(Wait, returns_when_it_was_asked_to) {
   mp::Pool pool(3);
   const mp::Event fail, end;
-  const std::vector<mp::Future<int>> futures{pool.apply_async(return_when, end),
+  const std::vector<mp::Future<int>> futures{pool.apply_async(held, end, 1),
                                              pool.apply_async(fail_when, fail),
                                              pool.apply_async(square, 3)};
   const auto first = mp::wait(futures, mp::forever, mp::ReturnWhen::first_completed);

@@ -151,7 +151,7 @@ TEST_P(MapAsync, may_be_dropped_and_its_pool_ended) {
   mp::Future<std::vector<int>> left;
   {
     mp::Pool pool = make(1);
-    left = pool.map_async({.chunksize = 1}, sleep_ms, std::vector<int>(50, 20));
+    left = pool.map_async({.chunksize = 1}, sleep_ms, std::vector<int>(50, 60'000));
     pool.terminate();
   }
   EXPECT_THROW(left.get(), mp::CancelledError);

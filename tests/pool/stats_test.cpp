@@ -7,10 +7,10 @@
 #include <fstream>
 
 #include "pool/functions.hpp"
+#include "pool/held.hpp"
 #include "pool/trace.hpp"
 #include "process/every_start_method.hpp"
 #include "royong/pool.hpp"
-#include "royong/queue.hpp"
 #include "support/eventually.hpp"
 #include "support/subprocess.hpp"
 #include "support/temp_dir.hpp"
@@ -40,24 +40,26 @@ TEST(PoolStats, count_each_task_once) {
   EXPECT_EQ(stats.busy.size(), 2U);
 }
 
-int announce_and_sleep(const mp::Queue<int>& began, int ms) {
-  began.put(1);
-  return sleep_ms(ms);
+int announced(const mp::Event& began, const mp::Event& until) {
+  began.set();
+  return held(until, 1);
 }
 
 TEST(PoolStats, tell_what_waits_and_what_runs) {
   mp::Pool pool(1);
-  const mp::Queue<int> began;
-  const auto running = pool.apply_async(announce_and_sleep, began, 100);
+  const mp::Event began;
+  const mp::Event open;
+  const auto running = pool.apply_async(announced, began, open);
   std::vector<mp::Future<int>> pending;
   for (int i = 0; i < 20; ++i) pending.push_back(pool.apply_async(square, i));
-  began.get();
+  began.wait();
   const mp::PoolStats stats = pool.stats();
   EXPECT_EQ(stats.running, 1U);
   EXPECT_EQ(stats.queue_depth, 20U);
   for (const auto& future : pending) EXPECT_TRUE(future.cancel());
   EXPECT_EQ(pool.stats().cancelled, 20U);
-  EXPECT_EQ(running.get(), 100);
+  open.set();
+  EXPECT_EQ(running.get(), 1);
 }
 
 TEST(PoolStats, busy_time_is_that_of_work_also_of_workers_that_are_gone) {
@@ -86,6 +88,31 @@ TEST(PoolStats, of_recycled_workers_are_no_deaths) {
   EXPECT_EQ(pool.stats().deaths, 0U);
 }
 
+/** What the readers of the format need: of each event its phase and its process; of a slice its lane, beginning and length; names of lanes and
+ *  process. Their order in the file means nothing to them, but slices of one lane that overlapped would be drawn as one inside of the other.
+ */
+constexpr const char* trace_reader = R"(
+import decimal, json, sys
+text = open(sys.argv[1]).read().rstrip()
+if sys.argv[2] == 'unfinished': text = text.rstrip(',') + ']'
+events = json.loads(text, parse_float=decimal.Decimal)
+lanes = {}
+for event in events:
+  assert type(event['pid']) is int and type(event['name']) is str, event
+  if event['ph'] == 'M':
+    assert event['name'] in ('thread_name', 'process_name') and event['args']['name'], event
+    assert event['name'] == 'process_name' or type(event['tid']) is int, event
+    continue
+  assert event['ph'] == 'X' and type(event['tid']) is int, event
+  assert event['ts'] > 0 and event['dur'] >= 0, event
+  lanes.setdefault(event['tid'], []).append((event['ts'], event['dur']))
+for slices in lanes.values():
+  slices.sort()
+  for (begin, length), (after, _) in zip(slices, slices[1:]):
+    assert begin + length <= after, (begin, length, after)
+print(len(events))
+)";
+
 /// A trace is whole records, each a JSON object; Python is the judge where there is one.
 std::vector<std::string> check_trace(const std::string& file, bool finished) {
   const std::string text = read_text(file);
@@ -110,11 +137,8 @@ std::vector<std::string> check_trace(const std::string& file, bool finished) {
     // What was read here: a pool that runs may have written more since.
     const std::string copy = file + ".read";
     std::ofstream(copy) << text;
-    const Finished json = run(
-        {{"/usr/bin/python3", "-c",
-          "import json,sys; t=open(sys.argv[1]).read().rstrip()" +
-              std::string(finished ? "" : "; t=t.rstrip(',')+']'") + "; print(len(json.loads(t)))",
-          copy}});
+    const Finished json =
+        run({{"/usr/bin/python3", "-c", trace_reader, copy, finished ? "finished" : "unfinished"}});
     EXPECT_EQ(json.output, std::to_string(records.size()) + "\n") << json.error;
   }
   return records;
@@ -142,6 +166,8 @@ TEST(PoolTrace, has_a_lane_for_each_worker_and_a_slice_for_each_task) {
   EXPECT_EQ(count(records, R"("args":{"name":"tracer-1"})"), 1U);
   EXPECT_EQ(count(records, R"("args":{"name":"tracer-2"})"), 1U);
   EXPECT_EQ(count(records, R"({"name":"say \")"), 20U);
+  EXPECT_EQ(count(records, R"("ph":"M")"), 4U);  // two workers, the replacement of one, the process
+  EXPECT_EQ(count(records, R"("ph":"X","pid":1,"tid":)") + 4, records.size());
   EXPECT_EQ(count(records, R"("ended":"exception")"), 1U);
   EXPECT_EQ(count(records, R"("ended":"WorkerDied")"), 1U);
   EXPECT_EQ(count(records, std::string(79, 'x') + "\""), 1U);
