@@ -15,6 +15,7 @@
 #include <cstdint>    // for std::uint64_t
 #include <cstring>    // for std::memcpy
 #include <deque>      // for std::deque
+#include <future>     // for std::future
 #include <numeric>    // for std::iota
 #include <string>     // for std::to_string
 #include <thread>     // for std::this_thread::sleep_for
@@ -195,11 +196,68 @@ void blocks_by_threads(benchmark::State& state) {
   });
 }
 
+#ifdef _OPENMP
+/// One thread makes tasks and takes their results; it works at them while it waits.
+void blocks_by_openmp(benchmark::State& state) {
+#pragma omp parallel num_threads(kWorkers)
+#pragma omp single
+  measure_blocks(state, [&] {
+    bool fine = true;
+    std::vector<std::vector<char>> results(kUnderWay);
+    for (std::size_t taken = 0; taken < kBlocks;) {
+      for (std::size_t i = 0; i < kUnderWay; ++i) {
+#pragma omp task shared(results) firstprivate(i, taken)
+        results[i] = make_block(taken + i);
+      }
+#pragma omp taskwait
+      for (std::size_t i = 0; i < kUnderWay && taken < kBlocks; ++i, ++taken)
+        fine &= is_block(results[i].data(), taken);
+    }
+    return fine;
+  });
+}
+#endif
+
 void blocks_by_royong(benchmark::State& state) {
   mp::Pool pool(kWorkers);
   measure_blocks(state, [&] {
     return take_blocks([&](std::size_t i) { return pool.apply_async(make_block, i); },
                        [](const auto& block) { return block.data(); });
+  });
+}
+
+/// The other way: each argument is 1 MiB, the result says that it came.
+bool take_block(const std::vector<char>& block, std::size_t i) { return is_block(block.data(), i); }
+
+void arguments_by_threads(benchmark::State& state) {
+  royong_bench::ThreadPool pool(kWorkers);
+  const std::vector<char> block = make_block(5);
+  measure_blocks(state, [&] {
+    bool fine = true;
+    std::deque<std::future<bool>> futures;
+    for (std::size_t submitted = 0, taken = 0; taken < kBlocks; ++taken) {
+      for (; submitted < kBlocks && futures.size() < kUnderWay; ++submitted)
+        futures.push_back(pool.submit([own = block] { return take_block(own, 5); }));
+      fine &= futures.front().get();
+      futures.pop_front();
+    }
+    return fine;
+  });
+}
+
+void arguments_by_royong(benchmark::State& state) {
+  mp::Pool pool(kWorkers);
+  const std::vector<char> block = make_block(5);
+  measure_blocks(state, [&] {
+    bool fine = true;
+    std::deque<mp::Future<bool>> futures;
+    for (std::size_t submitted = 0, taken = 0; taken < kBlocks; ++taken) {
+      for (; submitted < kBlocks && futures.size() < kUnderWay; ++submitted)
+        futures.push_back(pool.apply_async(take_block, block, std::size_t{5}));
+      fine &= futures.front().get();
+      futures.pop_front();
+    }
+    return fine;
   });
 }
 
@@ -270,6 +328,20 @@ void trips_by_tbb(benchmark::State& state, bool asleep) {
     return result;
   });
 }
+
+#ifdef _OPENMP
+void trips_by_openmp(benchmark::State& state, bool asleep) {
+#pragma omp parallel num_threads(kWorkers)
+#pragma omp single
+  measure_trips(state, asleep, [](std::uint64_t i) {
+    std::uint64_t result = 0;
+#pragma omp task shared(result) firstprivate(i)
+    result = successor(i);
+#pragma omp taskwait
+    return result;
+  });
+}
+#endif
 
 void trips_by_royong(benchmark::State& state, bool asleep) {
   mp::Pool pool(1);
@@ -419,7 +491,12 @@ void add_rows() {
 
   add_row("T4", limit, "copied", blocks_by_hand<true>)->UseRealTime();
   add_row("T4", peer, "std_thread_pool", blocks_by_threads)->UseRealTime();
+#ifdef _OPENMP
+  add_row("T4", peer, "OpenMP", blocks_by_openmp)->UseRealTime();
+#endif
   add_row("T4", royong, "vector", blocks_by_royong)->UseRealTime();
+  add_row("T4_arguments", peer, "std_thread_pool", arguments_by_threads)->UseRealTime();
+  add_row("T4_arguments", royong, "vector", arguments_by_royong)->UseRealTime();
   add_row("T4_shared", limit, "in_place", blocks_by_hand<false>)->UseRealTime();
   add_row("T4_shared", royong, "handle", shared_blocks_by_royong)->UseRealTime();
 
@@ -434,6 +511,9 @@ void add_rows() {
     }
     once(add_row(row, peer, "std_thread_pool", with(trips_by_threads)));
     once(add_row(row, peer, "oneTBB", with(trips_by_tbb)));
+#ifdef _OPENMP
+    once(add_row(row, peer, "OpenMP", with(trips_by_openmp)));
+#endif
     once(add_row(row, royong, "apply", with(trips_by_royong)));
   };
   add_trips("T5", false);
