@@ -75,7 +75,7 @@ class ROYONG_API Condition : public detail::Lockable<Condition> {
     return true;
   }
 
-  /** @brief Wakes up to `n` of those who wait now, the longest waiting first.
+  /** @brief Wakes up to `n` of those who wait now, the longest waiting first. They go on when the lock is free: its release wakes one.
    *  @throws UsageError the caller does not own the lock; `n` is negative
    */
   void notify(int n = 1) const;

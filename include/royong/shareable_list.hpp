@@ -69,15 +69,30 @@ ShareableItem to_item(const V& value) {
 
 class ShareableList;
 
-/// One item of a ShareableList, as `list[i]` gives it. Valid while the list's handle lives.
+/** @brief One item of a ShareableList, as `list[i]` gives it.
+ *
+ *  It stands for the item: reading it and assigning to it are the list's atomic operations. `auto x = list[i]` is another name of the item, not a copy of its
+ *  value: write `ShareableItem x = list[i]`, or `list[i].get<std::int64_t>()`. Valid while the handle lives that it came from.
+ *
+ *  **Errors.** After `close` of the list every access is `UsageError`. Others are named at the members; the item is as it was then.
+ *
+ *  **Threads and processes.** As the list's members: by any thread of any process at any time, unrelated programs included.
+ *
+ *  **If the peer dies.** A process that dies in `store` has replaced the item, or has not; nobody reads half of one, and nobody is kept waiting.
+ *
+ *  Example: examples/shareable_list.cpp
+ */
 class ROYONG_API ShareableItemRef {
  public:
+  /// Another name of the same item.
   ShareableItemRef(const ShareableItemRef&) = default;
 
+  /// The value. @throws UsageError the list is closed
   ShareableItem load() const;
+  /// The value. @throws UsageError the list is closed
   // NOLINTNEXTLINE(google-explicit-constructor): it stands for the item.
   operator ShareableItem() const { return load(); }
-  /// @throws std::bad_variant_access the item is of another type
+  /// The value as one of the types of ShareableItem. @throws std::bad_variant_access the item is of another type
   template <class T>
   T get() const {
     return std::get<T>(load());
@@ -87,16 +102,19 @@ class ROYONG_API ShareableItemRef {
    *  @throws UsageError it "exceeds available storage": see ShareableList::capacity. The item is as it was.
    */
   void store(const ShareableItem& item) const;
+  /// Replaces the item by a truth value, a number, a text, bytes, or `nullptr` for nothing. @throws UsageError as `store`; a number beyond 63 bits
   template <detail::ShareableValue V>
   const ShareableItemRef& operator=(const V& value) const {
     store(detail::to_item(value));
     return *this;
   }
+  /// Copies the value of another item: two operations, one on each. @throws UsageError as `store`
   const ShareableItemRef& operator=(const ShareableItemRef& other) const {
     store(other.load());
     return *this;
   }
 
+  /// Whether the item has this type and value: the number 1 is neither `true` nor 1.0.
   template <detail::ShareableValue V>
   friend bool operator==(const ShareableItemRef& item, const V& value) {
     return item.load() == detail::to_item(value);

@@ -251,29 +251,53 @@ class Value {
   detail::Cells<T> cells_;
 };
 
-/// One element of an Array, as `array[i]` gives it: reading and writing it are the array's atomic operations.
+/** @brief One element of an Array, as `array[i]` gives it.
+ *
+ *  It stands for the element: reading it, assigning to it and adding to it are each one atomic operation of the array, so `array[i] += 1` from eight processes adds
+ *  up. What takes two of them is not: `array[i] = array[i] + 1` may lose what another adds in between; use `+=`, or hold the array's `lock`. `auto x = array[i]` is another name of the
+ *  element, not a copy of its value: write `T x = array[i]`. Valid while the handle lives that it came from.
+ *
+ *  **Errors.** None: the index was checked by `array[i]`.
+ *
+ *  **Threads and processes.** Every member may be called by any thread of any process at any time. Elements of 1, 2, 4 and 8 bytes are read and
+ *  written by one instruction, others under the array's lock, for which it waits.
+ *
+ *  **If the peer dies.** A process that dies in an operation has done it, or has not; others find the old value or the new one, never a mixture, and are not kept waiting.
+ *
+ *  Example: examples/value_array.cpp
+ */
 template <class T>
 class ArrayElement {
  public:
+  /// The value.
   // NOLINTNEXTLINE(google-explicit-constructor): it stands for the element.
   operator T() const { return cells_.load(cell_); }
+  /// Replaces the value. @return the new one
   T operator=(const T& value) const {
     cells_.store(cell_, value);
     return value;
   }
+  /// Copies the value of another element: two operations, one on each.
   T operator=(const ArrayElement& other) const { return *this = static_cast<T>(other); }
+  /// Another name of the same element.
   ArrayElement(const ArrayElement&) = default;
+  /// Adds to the value. @return the new one, as it was at that instant
   template <class U>
   T operator+=(const U& amount) const {
     return cells_.add(cell_, amount).second;
   }
+  /// Subtracts from the value. @return the new one, as it was at that instant
   template <class U>
   T operator-=(const U& amount) const {
     return cells_.subtract(cell_, amount).second;
   }
+  /// Adds one. @return the new value
   T operator++() const { return *this += 1; }
+  /// Subtracts one. @return the new value
   T operator--() const { return *this -= 1; }
+  /// Adds one. @return the value before
   T operator++(int) const { return cells_.add(cell_, 1).first; }
+  /// Subtracts one. @return the value before
   T operator--(int) const { return cells_.subtract(cell_, 1).first; }
 
  private:

@@ -4,6 +4,7 @@
 #include <atomic>   // for std::atomic
 #include <cstdint>  // for std::uint32_t, std::uint64_t
 #include <cstring>  // for std::memcpy
+#include <mutex>    // for std::try_to_lock
 #include <string>   // for std::to_string
 
 #include "memory/blocks.hpp"
@@ -27,6 +28,26 @@ using memory::RobustGuard;
 enum class Stage : std::uint32_t { filling = 0, acting, broken };
 
 enum class Outcome : std::uint32_t { open = 0, passed, broken };
+
+/// A few microseconds: far longer than the inner lock is held, unless its holder lost its processor.
+constexpr int inner_spins = 15;
+
+/** @brief Runs `section` under the inner lock, for which it waits awake at first.
+ *
+ *  Those who pass a barrier together come to the next one together, and one of them finds the lock held for a few dozen instructions: the mutex would send it to
+ *  sleep, and a sleep and a wake-up cost both of them more than all the rest.
+ */
+template <class Section>
+auto under_inner_lock(pthread_mutex_t& inner, Section section) {
+  sync::Spinner spinner(inner_spins);
+  do {
+    if (memory::looks_locked(inner)) continue;
+    const RobustGuard guard(inner, std::try_to_lock);
+    if (guard.owns()) return section();
+  } while (spinner.once());
+  const RobustGuard guard(inner);
+  return section();
+}
 
 /// How many rounds a round's outcome is remembered in the word.
 constexpr std::uint32_t remembered = 30;
@@ -189,7 +210,32 @@ class Arrival {
 
   /// Arrives, if it can now. `later`: an action runs; `full`: the roll must grow
   Entrance enter(Owner me) {
+    return under_inner_lock(record_.inner, [&] { return enter_locked(me); });
+  }
+
+  /// After the action: lets all pass. @return false: the round was broken or reset, or a party died, meanwhile
+  bool pass() {
     const RobustGuard guard(record_.inner);
+    const Word now = word_of(state_);
+    if (now.round() != round_ || now.stage() != Stage::acting) return false;
+    if (any_dead(record_, state_, round_)) {
+      store(state_, now.with(Stage::broken));
+      return false;
+    }
+    end_round(record_, state_, Outcome::passed);
+    return true;
+  }
+
+  Outcome outcome() const noexcept {
+    const Outcome now = word_of(state_).outcome_of(round_);
+    return now != Outcome::open ? now : party_->outcome.load(std::memory_order_acquire);
+  }
+
+  int index() const noexcept { return index_; }
+  std::uint32_t round() const noexcept { return round_; }
+
+ private:
+  Entrance enter_locked(Owner me) {
     const Word now = word_of(state_);
     round_ = now.round();
     if (now.stage() == Stage::broken) return Entrance::broken;
@@ -222,28 +268,6 @@ class Arrival {
     return Entrance::last;
   }
 
-  /// After the action: lets all pass. @return false: the round was broken or reset, or a party died, meanwhile
-  bool pass() {
-    const RobustGuard guard(record_.inner);
-    const Word now = word_of(state_);
-    if (now.round() != round_ || now.stage() != Stage::acting) return false;
-    if (any_dead(record_, state_, round_)) {
-      store(state_, now.with(Stage::broken));
-      return false;
-    }
-    end_round(record_, state_, Outcome::passed);
-    return true;
-  }
-
-  Outcome outcome() const noexcept {
-    const Outcome now = word_of(state_).outcome_of(round_);
-    return now != Outcome::open ? now : party_->outcome.load(std::memory_order_acquire);
-  }
-
-  int index() const noexcept { return index_; }
-  std::uint32_t round() const noexcept { return round_; }
-
- private:
   ObjectRecord& record_;
   BarrierState& state_;
   Party* party_ = nullptr;

@@ -2,16 +2,15 @@
 #include "royong/condition.hpp"
 
 #include <atomic>   // for std::atomic
-#include <climits>  // for INT_MAX
 #include <cstdint>  // for std::uint32_t, std::uint64_t
 #include <string>   // for std::to_string
 #include <utility>  // for std::move
 
 #include "memory/arena.hpp"
 #include "memory/robust_mutex.hpp"
-#include "os/futex.hpp"
 #include "royong/error.hpp"
 #include "sync/lock_repair.hpp"
+#include "sync/notice.hpp"
 #include "sync/repairing.hpp"
 #include "sync/roll.hpp"
 #include "sync/state.hpp"
@@ -26,19 +25,13 @@ using detail::ObjectRecord;
 using memory::Owner;
 using memory::RobustGuard;
 
-/// What a waiter waits for. Set back only while the entry is free.
-enum Phase : std::uint32_t { awake = 0, asleep, notified, to_be_woken };
-
-bool is_notified(std::uint32_t phase) noexcept { return phase >= notified; }
-
 /// One thread inside `wait`.
 struct Waiter {
   std::atomic<std::uint64_t> owner;   ///< commit word: whose it is; 0 is free
   std::atomic<std::uint64_t> ticket;  ///< its place in the order of arrival; unique
   std::atomic<std::uint64_t> limit;   ///< of its notification: who came later was not meant
   std::atomic<std::uint64_t> heir;    ///< ticket of who gets the notification of a dead waiter
-  std::atomic<std::uint32_t>
-      phase;  ///< commit word of a notification, and what the waiter sleeps on
+  sync::Notice notice;                ///< commits a notification; what the waiter sleeps on
   std::uint32_t reserved;
 };
 
@@ -50,12 +43,12 @@ struct Waiter {
  *  |----------------------------------------|--------------------------------------|-------------|
  *  | a waiter before the store to `owner`   | a free entry                         | nothing to do |
  *  | after it, not notified                 | an entry of the dead, with no notification | the sweep frees it; or a waiter that finds it dead |
- *  | a notifier between two stores to `phase` | some are notified, the others are not | nothing to do: it died in the middle of notifying |
- *  | a notifier after the store, before the wake-up | a waiter that is notified and asleep | it looks again when its slice ends, or at the death broadcast |
+ *  | a notifier between two notices           | some are notified, the others are not | nothing to do: it died in the middle of notifying |
+ *  | a notifier after a notice, before the wake-up | a waiter that is notified and asleep | it looks again when its slice ends, or at the death broadcast; notice.hpp |
  *  | a waiter that was notified, until it returns from `wait` | an entry of the dead, notified | the sweep passes the notification on, below |
  *  | a waiter that owns the lock again      | the above, and a lock of the dead    | both: the lock is free again, and abandoned |
  *
- *  Passing a notification on: (1) `heir` = the ticket of the longest waiting of those who waited when it was given; (2) that one's `phase`; (3) `owner` = 0. (1)
+ *  Passing a notification on: (1) `heir` = the ticket of the longest waiting of those who waited when it was given; (2) that one's `notice`; (3) `owner` = 0. (1)
  *  decides. A sweeper that dies before (3) leaves (2) to the next one, for which it is the same store again, or none, if the heir has returned: no second one is ever woken.
  */
 struct ConditionState {
@@ -81,34 +74,29 @@ ConditionState& state_of(const detail::ObjectRef& object) noexcept {
 Waiter* oldest(ObjectRecord& record, ConditionState& state, std::uint64_t limit) {
   Waiter* first = nullptr;
   state.waiters.for_each(record, [&](std::size_t, Waiter& waiter) {
-    if (waiter.owner.load() == 0 || is_notified(waiter.phase.load())) return;
+    if (waiter.owner.load() == 0 || waiter.notice.is_given()) return;
     const auto ticket = waiter.ticket.load();
     if (ticket <= limit && (first == nullptr || ticket < first->ticket.load())) first = &waiter;
   });
   return first;
 }
 
-/// Commits a notification, unless it has one. What it leaves to do, if the waiter is asleep, is for `wake`. The inner lock is held.
+/// Commits a notification, unless it has one. Whom that leaves asleep is for `wake_...`. The inner lock is held.
 void notify_one(Waiter& waiter, std::uint64_t limit) noexcept {
-  auto seen = waiter.phase.load();
-  if (is_notified(seen)) return;
+  if (waiter.notice.is_given()) return;
   waiter.limit.store(limit);
-  // release: of the lock's word, what the notifier wrote is seen by who takes it. This one is for `limit`.
-  while (!is_notified(seen) &&
-         !waiter.phase.compare_exchange_weak(seen, seen == asleep ? to_be_woken : notified,
-                                             std::memory_order_release)) {
-  }
+  waiter.notice.give();
 }
 
-void wake(Waiter& waiter) noexcept {
-  std::uint32_t seen = to_be_woken;
-  if (waiter.phase.compare_exchange_strong(seen, notified)) os::futex_wake(waiter.phase, 1);
+void wake_all_notified(ObjectRecord& record, ConditionState& state, detail::LockWord& lock) {
+  state.waiters.for_each(record,
+                         [&](std::size_t, Waiter& waiter) { waiter.notice.wake_at_release(lock); });
 }
 
 /// What the dead left: its entry, and a notification that it did not use. The inner lock is held. @return whom to wake, or null
 Waiter* bury(ObjectRecord& record, ConditionState& state, Waiter& dead) {
   Waiter* heir = nullptr;
-  if (is_notified(dead.phase.load())) {
+  if (dead.notice.is_given()) {
     if (dead.heir.load() == 0) {
       if (const Waiter* next = oldest(record, state, dead.limit.load())) {
         dead.heir.store(next->ticket.load());  // (1)
@@ -139,7 +127,7 @@ void bury_all(ObjectRecord& record, ConditionState& state, IsDead is_dead) {
       if (dead == nullptr) return;
       heir = bury(record, state, *dead);
     }
-    if (heir != nullptr) wake(*heir);
+    if (heir != nullptr) heir->notice.wake_now();
   }
 }
 
@@ -157,17 +145,18 @@ class Waiting {
 
   /// @return whether it was notified; false: the deadline passed, and no notification will come any more
   bool until(Timeout::Clock::time_point deadline) {
-    std::atomic<std::uint32_t>& phase = waiter_->phase;
+    sync::Notice& notice = waiter_->notice;
     const bool is_over = deadline <= Timeout::Clock::now();
     for (sync::Spinner spinner(is_over ? 0 : sync::wait_spins, &state_); spinner.once();) {
-      if (is_notified(phase.load(std::memory_order_acquire))) return true;
+      if (notice.is_given()) return true;
     }
     sync::Suspicion suspicion;
     for (;;) {
-      std::uint32_t seen = awake;
-      if (!phase.compare_exchange_strong(seen, asleep) && is_notified(seen)) return true;
-      if (!sync::sleep_slice(phase, asleep, deadline)) return !withdraw();
-      if (is_notified(phase.load(std::memory_order_acquire))) return true;
+      switch (notice.sleep(deadline)) {
+        case sync::Notice::Sleep::given: return true;
+        case sync::Notice::Sleep::too_late: return !withdraw();
+        case sync::Notice::Sleep::ended: break;
+      }
       bury_all(record_, state_, [&](Owner owner) { return suspicion.confirmed(owner); });
     }
   }
@@ -180,7 +169,7 @@ class Waiting {
     if (found == nullptr) return nullptr;
     found->ticket.store(state_.tickets.fetch_add(1) + 1);
     found->heir.store(0);
-    found->phase.store(awake);
+    found->notice.clear();
     found->owner.store(memory::self().bits);  // commits
     return found;
   }
@@ -188,7 +177,7 @@ class Waiting {
   /// Stops waiting, unless it is notified. From here on a notification goes to another, though it may be a while until the lock is owned again.
   bool withdraw() {
     const RobustGuard guard(record_.inner);
-    if (is_notified(waiter_->phase.load())) return false;
+    if (waiter_->notice.is_given()) return false;
     waiter_->owner.store(0);
     waiter_ = nullptr;
     return true;
@@ -203,7 +192,7 @@ void wake_all(ObjectRecord& record) noexcept {
   auto& state = sync::state_of<ConditionState>(record);
   sync::wake_sleepers(state.own_lock.lock_word);
   state.waiters.for_each(record, [](std::size_t, Waiter& waiter) {
-    if (waiter.owner.load() != 0) os::futex_wake(waiter.phase, INT_MAX);
+    if (waiter.owner.load() != 0) waiter.notice.wake_after_a_death();
   });
 }
 
@@ -330,11 +319,11 @@ void Condition::notify(int n) const {
       last = next;
     }
   }
-  // Nobody is woken while the inner lock is held: a wake-up is a system call.
+  // The release of the lock wakes one of them. The others are woken here, without the inner lock: a wake-up is a system call.
   if (given == 1) {
-    wake(*last);
+    last->notice.wake_at_release(*word_);
   } else if (given > 1) {
-    state.waiters.for_each(record, [](std::size_t, Waiter& waiter) { wake(waiter); });
+    wake_all_notified(record, state, *word_);
   }
 }
 
@@ -349,7 +338,7 @@ void Condition::notify_all() const {
       if (waiter.owner.load() != 0) notify_one(waiter, limit);
     });
   }
-  state.waiters.for_each(record, [](std::size_t, Waiter& waiter) { wake(waiter); });
+  wake_all_notified(record, state, *word_);
 }
 
 }  // namespace royong::inline v0

@@ -4,12 +4,14 @@
 #include <climits>  // for INT_MAX
 
 #include "logging/log.hpp"
+#include "memory/arena.hpp"
 #include "memory/slots.hpp"
 #include "os/futex.hpp"
 #include "royong/error.hpp"
 #include "sync/eventcount.hpp"
 #include "sync/lock_repair.hpp"
 #include "sync/spin.hpp"
+#include "sync/suspicion.hpp"
 
 namespace royong::inline v0 {
 
@@ -40,6 +42,12 @@ Owner present_life(std::uint32_t word) {
 bool owner_is_dead(std::uint32_t word) {
   const Owner owner = present_life(word);
   return word_of(owner) != (word & LockWord::owner_mask) || !memory::is_alive(owner);
+}
+
+/// Dead beyond doubt, and yet it owns the lock: it had dropped its last handle to the object, and the sweep did not come by.
+bool owner_was_swept(std::uint32_t word) {
+  const Owner owner = present_life(word);
+  return word_of(owner) != (word & LockWord::owner_mask) || sync::is_swept(owner);
 }
 
 void warn_of_death(const char* what, std::uint32_t pid) noexcept {
@@ -75,6 +83,16 @@ bool LockWord::lock_slow(std::uint32_t self, Timeout timeout, const RecursiveLoc
   std::uint32_t others = 0;   // the sleep bit, once we have slept: there may be more like us
   std::uint32_t suspect = 0;  // an owner that seemed dead when a slice ended, and when that was
   Timeout::Clock::time_point suspected;
+  const auto take_over = [&](std::uint32_t seen) {
+    const std::uint32_t owner = seen & owner_mask;
+    const bool half_changed = recursive == nullptr || recursive->was_held_by_user();
+    const auto mark = half_changed ? abandoned_bit : seen & abandoned_bit;
+    if (!word.compare_exchange_strong(seen, self | mark | sleepers, std::memory_order_acquire)) {
+      return false;
+    }
+    if (half_changed) warn_of_death("A lock", memory::slot(present_life(owner)).pid.load());
+    return true;
+  };
   for (;;) {
     auto seen = word.load(std::memory_order_relaxed);
     if ((seen & owner_mask) == 0) {
@@ -85,8 +103,12 @@ bool LockWord::lock_slow(std::uint32_t self, Timeout timeout, const RecursiveLoc
       }
       continue;
     }
+    if (!timeout.is_poll() && spinner.once()) continue;
+    if (owner_was_swept(seen)) {
+      if (take_over(seen)) return true;
+      continue;
+    }
     if (timeout.is_poll()) return false;
-    if (spinner.once()) continue;
     if ((seen & sleepers) == 0 &&
         !word.compare_exchange_weak(seen, seen | sleepers, std::memory_order_relaxed)) {
       continue;
@@ -106,18 +128,25 @@ bool LockWord::lock_slow(std::uint32_t self, Timeout timeout, const RecursiveLoc
       suspected = now;
     } else if (now - suspected < sync::slice) {
       continue;
-    } else {
-      const bool half_changed = recursive == nullptr || recursive->was_held_by_user();
-      const auto mark = half_changed ? abandoned_bit : seen & abandoned_bit;
-      if (word.compare_exchange_strong(seen, self | mark | sleepers, std::memory_order_acquire)) {
-        if (half_changed) warn_of_death("A lock", memory::slot(present_life(owner)).pid.load());
-        return true;
-      }
+    } else if (take_over(seen)) {
+      return true;
     }
   }
 }
 
 void LockWord::wake() noexcept { os::futex_wake(word, 1); }
+
+void LockWord::wake_at_release(std::atomic<std::uint32_t>& sleeper) noexcept {
+  // release: who pays it wakes a sleeper that finds what it was woken for.
+  const memory::Offset before =
+      owed.exchange(memory::offset_of(&sleeper), std::memory_order_acq_rel);
+  if (before != 0) os::futex_wake(memory::at<std::atomic<std::uint32_t>>(before), 1);
+}
+
+void LockWord::pay_debt() noexcept {
+  const memory::Offset sleeper = owed.exchange(0, std::memory_order_acq_rel);
+  if (sleeper != 0) os::futex_wake(memory::at<std::atomic<std::uint32_t>>(sleeper), 1);
+}
 
 }  // namespace detail
 
@@ -149,7 +178,10 @@ void free_of_dead(RecursiveLockWord& lock, Owner dead, const char* what) noexcep
   free_of_dead(lock.lock_word, dead, what, lock.was_held_by_user());
 }
 
-void wake_sleepers(LockWord& lock) noexcept { os::futex_wake(lock.word, INT_MAX); }
+void wake_sleepers(LockWord& lock) noexcept {
+  lock.pay_debt();
+  os::futex_wake(lock.word, INT_MAX);
+}
 
 }  // namespace sync
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every interleaving of small programs over the library's own EventCount and LockWord, with a death at every point.
+// Every interleaving of small programs over the library's own EventCount, LockWord and Notice, with a death at every point.
 #include <gtest/gtest.h>
 
+#include <chrono>      // for std::chrono::minutes
 #include <functional>  // for std::function
 #include <iostream>    // for std::cout
 #include <string>      // for std::string
 #include <vector>      // for std::vector
 
 #include "model/scenarios.hpp"
+#include "support/watchdog.hpp"
 
 namespace royong_model {
 
@@ -57,6 +59,18 @@ const std::vector<Exploration>& right() {
        [](const Scenarios& s) { return s.flag({.deaths = 2, .slices = true}, Misuse::none); }},
       {"flag, one dies, swept",
        [](const Scenarios& s) { return s.flag({.deaths = 1, .sweeper = true}, Misuse::none); }},
+      {"notices, 1 waiter, nobody dies", [](const Scenarios& s) { return s.notices({}, 1, 1); }},
+      {"notices, 1 waiter, one dies, slices",
+       [](const Scenarios& s) { return s.notices({.deaths = 1, .slices = true}, 1, 1); }},
+      {"notices, 2 waiters, nobody dies", [](const Scenarios& s) { return s.notices({}, 2, 1); }},
+      {"notices, 2 waiters, a waiter dies, swept",
+       [](const Scenarios& s) {
+         return s.notices({.deaths = 1, .mortal = 0, .sweeper = true}, 2, 1);
+       }},
+      {"notices, 2 waiters, the notifier dies, swept",
+       [](const Scenarios& s) {
+         return s.notices({.deaths = 1, .mortal = 2, .sweeper = true}, 2, 1);
+       }},
       {"lock, 2 processes, slices that end early",
        [](const Scenarios& s) { return s.lock({.slices = true, .early_slices = 3}, 2); }},
       {"lock, 2 processes, one dies, slices",
@@ -72,11 +86,18 @@ const std::vector<Exploration>& right() {
        [](const Scenarios& s) {
          return s.lock({.deaths = 1, .slices = true, .early_slices = 0}, 3);
        }},
+      {"notices, 2 waiters, a notifier each, nobody dies",
+       [](const Scenarios& s) { return s.notices({}, 2, 2); }},
+      {"notices, 2 waiters, a notifier each, one of these dies, slices",
+       [](const Scenarios& s) {
+         return s.notices({.deaths = 1, .mortal = 2, .slices = true, .early_slices = 0}, 2, 2);
+       }},
   };
   return all;
 }
 
 TEST(Model, holds_in_every_order_with_a_death_at_every_point) {
+  royong_test::allow_time(std::chrono::minutes(3));
   for (const auto& exploration : right()) {
     const auto outcome = exploration.run(the_sources());
     print(exploration.name, outcome);
@@ -110,6 +131,12 @@ TEST(Model, an_owner_that_dies_is_what_slices_and_sweeps_are_for) {
   EXPECT_EQ(outcome.violation, "a process waits for ever for a lock") << outcome.trace;
 }
 
+TEST(Model, a_notifier_that_dies_before_it_woke_anybody_is_what_slices_and_sweeps_are_for) {
+  const auto outcome = the_sources().notices({.deaths = 1, .mortal = 1}, 1, 1);
+  print("notices, the notifier dies, no repair", outcome);
+  EXPECT_EQ(outcome.violation, "a waiter that was notified sleeps for ever") << outcome.trace;
+}
+
 TEST(Model, finds_every_misuse_of_an_event_count) {
   for (const auto misuse : {Misuse::no_second_look, Misuse::announces_after_the_second_look,
                             Misuse::notifies_before_it_publishes}) {
@@ -123,6 +150,7 @@ TEST(Model, finds_every_misuse_of_an_event_count) {
 }
 
 TEST(Model, finds_every_mutant_of_the_sources) {
+  royong_test::allow_time(std::chrono::minutes(3));
   std::size_t mutants = 0;
   for (const auto& scenarios : all_scenarios()) {
     if (scenarios.mutant == "none") continue;

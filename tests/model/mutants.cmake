@@ -68,6 +68,12 @@ royong_add_model(sweep_frees_without_the_mark src/sync/lock_word.cpp
   "seen, half_changed ? LockWord::abandoned_bit : seen & LockWord::abandoned_bit" "seen, 0u")
 royong_add_model(sweep_frees_a_lock_of_the_living src/sync/lock_word.cpp
   "if ((seen & LockWord::owner_mask) != owner) return;" "if ((seen & LockWord::owner_mask) == 0 || owner == 0) return;")
+royong_add_model(release_pays_no_debt include/royong/detail/lock_word.hpp
+  "if (in_debt) pay_debt();" "if (in_debt && false) pay_debt();")
+royong_add_model(second_debt_forgets_the_first src/sync/lock_word.cpp
+  "if (before != 0) os::futex_wake" "if (before != 0 && false) os::futex_wake")
+royong_add_model(notice_overlooks_a_sleeper src/sync/notice.hpp
+  "seen == asleep ? unheard : given" "given")
 
 get_property(mutants GLOBAL PROPERTY royong_mutants)
 target_compile_definitions(test_model PRIVATE ROYONG_MODEL_MUTANTS=${mutants})

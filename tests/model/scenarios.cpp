@@ -13,12 +13,14 @@ ROYONG_MODEL_WORLD
 
 // The library's own text. lock_word.cpp includes the others.
 #include "sync/lock_word.cpp"
+#include "sync/notice.hpp"
 
 namespace model {
 namespace {
 
 using royong::detail::LockWord;
 using royong::sync::EventCount;
+using royong::sync::Notice;
 using royong_model::Conditions;
 using royong_model::Misuse;
 using royong_model::Outcome;
@@ -167,11 +169,95 @@ Outcome lock(Conditions conditions, int processes) {
   return explore(program, conditions);
 }
 
+// ---- Notice, and the debt of a LockWord ----
+
+struct Noticed {
+  royong_model::Slot slots[4];
+  LockWord lock;
+  Notice notices[2];
+  // Under the lock.
+  std::uint32_t waits[2];
+  std::uint32_t is_set;
+};
+
+// As condition.cpp does it, with one entry a waiter instead of a roll. Two waiters have come before it begins, and go without the lock: their fight for it
+// is what `lock` explores, and would multiply the orders here.
+Outcome notices(Conditions conditions, int waiters, int notifiers) {
+  static Noticed shared;
+  royong::memory::slots_of_world = shared.slots;
+  const auto wait = [&](int me) {
+    while (shared.notices[me].sleep(no_deadline) != Notice::Sleep::given) royong_model::forget(2);
+    royong_model::forget(3);
+  };
+  const auto waiter = [&, waiters] {
+    const int me = royong_model::this_thread();
+    if (waiters == 2) {
+      wait(me);
+      return;
+    }
+    shared.lock.lock();
+    royong_model::forget(1);
+    if (shared.is_set == 0) {
+      shared.notices[me].clear();
+      shared.waits[me] = 1;
+      shared.lock.unlock();
+      wait(me);
+      shared.lock.lock();
+      if (shared.is_set == 0) royong_model::violated("notified before there was a reason");
+      royong_model::forget(4);
+    }
+    shared.lock.unlock();
+  };
+  const auto notifier = [&, waiters, notifiers] {
+    const int first = notifiers == 1 ? 0 : royong_model::this_thread() - waiters;
+    const int last = notifiers == 1 ? waiters : first + 1;
+    shared.lock.lock();
+    royong_model::forget(5);
+    shared.is_set = 1;
+    for (int i = first; i < last; ++i) {
+      if (waiters == 2 || shared.waits[i] != 0) shared.notices[i].give();
+    }
+    for (int i = first; i < last; ++i) shared.notices[i].wake_at_release(shared.lock);
+    shared.lock.unlock();
+  };
+  Program program{.shared = &shared,
+                  .bytes = sizeof shared,
+                  .threads = {},
+                  .sweep =
+                      [&, waiters](int dead) {
+                        royong::sync::free_of_dead(shared.lock, royong_model::owner_of(dead),
+                                                   "A lock");
+                        royong::sync::wake_sleepers(shared.lock);
+                        for (int i = 0; i < waiters; ++i) shared.notices[i].wake_after_a_death();
+                        shared.slots[dead].generation.fetch_add(1);
+                      },
+                  .at_the_end = [&, waiters, notifiers]() -> std::string {
+                    for (int i = 0; i < waiters; ++i) {
+                      if (!royong_model::is_asleep(i)) continue;
+                      if (shared.notices[i].is_given())
+                        return "a waiter that was notified sleeps for ever";
+                      // Who died before it notified has told nobody; who lives has told all who waited.
+                      if (!royong_model::is_dead(notifiers == 1 ? waiters : waiters + i)) {
+                        return "a waiter was not notified";
+                      }
+                    }
+                    for (int i = waiters; i < waiters + notifiers; ++i) {
+                      if (royong_model::is_asleep(i))
+                        return "a notifier waits for ever for the lock";
+                    }
+                    return "";
+                  }};
+  program.threads.assign(static_cast<std::size_t>(waiters), waiter);
+  for (int i = 0; i < notifiers; ++i) program.threads.push_back(notifier);
+  return explore(program, conditions);
+}
+
 [[maybe_unused]] const bool registered =
     royong_model::register_scenarios({.mutant = ROYONG_MODEL_QUOTED(ROYONG_MODEL_MUTANT),
                                       .items = &items,
                                       .flag = &flag,
-                                      .lock = &lock});
+                                      .lock = &lock,
+                                      .notices = &notices});
 
 }  // namespace
 }  // namespace model

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @file
- *  @brief What is explored: small programs over the library's own EventCount and LockWord, and what must hold in them.
+ *  @brief What is explored: small programs over the library's own EventCount, LockWord and Notice, and what must hold in them.
  */
 #pragma once
 
@@ -28,6 +28,8 @@ struct Scenarios {
   Outcome (*flag)(Conditions, Misuse);
   /// Two or three processes that take a lock and release it.
   Outcome (*lock)(Conditions, int processes);
+  /// One or two processes that wait as on a Condition. Behind them the one that notifies all who do, or two, for one each.
+  Outcome (*notices)(Conditions, int waiters, int notifiers);
 };
 
 bool register_scenarios(Scenarios scenarios);

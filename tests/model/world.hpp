@@ -16,6 +16,7 @@
 #include <type_traits>
 
 #include "logging/log.hpp"
+#include "memory/arena.hpp"
 #include "memory/slots.hpp"
 #include "model/explorer.hpp"
 #include "os/futex.hpp"
@@ -46,6 +47,12 @@ class Atomic {
   T operator=(T value) noexcept {
     store(value);
     return value;
+  }
+  T exchange(T value, std::memory_order = std::memory_order_seq_cst) noexcept {
+    access("exchanges");
+    const T before = seen(value_);
+    value_ = value;
+    return before;
   }
   T fetch_add(T by, std::memory_order = std::memory_order_seq_cst) noexcept {
     access("adds");
@@ -131,6 +138,10 @@ using Owner = royong::memory::Owner;
 struct Slot {
   Atomic<std::uint64_t> generation;
   Atomic<std::uint32_t> pid;
+  /// Of who is swept here the slot has begun another life already: the generation says it.
+  struct {
+    royong::memory::SlotState load() const noexcept { return royong::memory::SlotState::live; }
+  } state;
 };
 
 /// Each thread is a process of its own; number i has slot i.
@@ -165,6 +176,16 @@ inline Owner owner_of(int thread) { return Owner::of(static_cast<std::uint32_t>(
   namespace memory {                                                                           \
   using royong_model::Owner;                                                                   \
   using ::royong::memory::max_processes;                                                       \
+  using ::royong::memory::SlotState;                                                           \
+  using royong_model::Slot;                                                                    \
+  using ::royong::memory::Offset;                                                              \
+  inline Offset offset_of(const void* address) noexcept {                                      \
+    return static_cast<Offset>(reinterpret_cast<std::uintptr_t>(address));                     \
+  }                                                                                            \
+  template <class T>                                                                           \
+  T& at(Offset offset) {                                                                       \
+    return *reinterpret_cast<T*>(static_cast<std::uintptr_t>(offset));                         \
+  }                                                                                            \
   inline royong_model::Slot* slots_of_world = nullptr;                                         \
   inline Owner self() noexcept { return royong_model::owner_of(royong_model::this_thread()); } \
   inline royong_model::Slot& slot(Owner owner) { return slots_of_world[owner.index()]; }       \

@@ -13,6 +13,8 @@
 #include <system_error>   // for std::error_code
 #include <unordered_set>  // for std::unordered_set
 
+#include "support/eventually.hpp"
+
 namespace royong_test {
 namespace {
 
@@ -93,6 +95,13 @@ bool is_descendant(pid_t process, pid_t ancestor) {
     if (info->parent == ancestor) return true;
   }
   return false;
+}
+
+void until_asleep(pid_t thread) {
+  eventually([&] {
+    const auto info = process_info(thread);
+    return !info || (info->state != 'R' && info->state != 'D');
+  });
 }
 
 std::string describe(const ProcessInfo& process) {

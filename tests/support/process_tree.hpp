@@ -30,6 +30,12 @@ std::vector<ProcessInfo> descendants(pid_t root);
 /// Whether process is a child, grandchild ... of ancestor.
 bool is_descendant(pid_t process, pid_t ancestor);
 
+/** @brief Returns when a thread sleeps in the kernel, or is stopped, or is gone. `thread`: its id; of a process's first thread the pid.
+ *
+ *  A thread that was woken does not sleep any more when the call that woke it has returned: so this tells apart who was woken from who was not.
+ */
+void until_asleep(pid_t thread);
+
 /// "process 12 (state S, parent 7) `command line`".
 std::string describe(const ProcessInfo& process);
 

@@ -23,6 +23,7 @@
 #include "support/eventually.hpp"
 #include "support/matchers.hpp"
 #include "support/member.hpp"
+#include "support/process_tree.hpp"
 
 namespace royong {
 namespace {
@@ -30,6 +31,7 @@ namespace {
 using namespace std::chrono_literals;
 using royong_test::eventually;
 using royong_test::Member;
+using royong_test::until_asleep;
 
 using Members = std::vector<std::unique_ptr<Member>>;
 
@@ -132,7 +134,7 @@ TEST(Barrier, has_a_time_of_its_own_that_a_wait_may_replace) {
   barrier.reset();
   Member other([&] { EXPECT_EQ(barrier.wait(forever), 0); });
   eventually([&] { return barrier.n_waiting() == 1; });
-  std::this_thread::sleep_for(5ms);
+  until_asleep(other.pid());
   EXPECT_EQ(barrier.wait(0s), 1);
   EXPECT_EQ(other.wait(), 0);
 }
@@ -338,7 +340,7 @@ TEST(Barrier, who_comes_while_the_action_runs_waits_for_the_next_round) {
   Member last([&] { EXPECT_EQ(barrier.wait(), 1); });
   begun.wait();
   Member early([&] { EXPECT_EQ(barrier.wait(), 0); });
-  std::this_thread::sleep_for(2ms);
+  until_asleep(early.pid());
   end.set();
   EXPECT_EQ(last.wait(), 0);
   parties.join();

@@ -21,6 +21,7 @@
 #include "support/eventually.hpp"
 #include "support/matchers.hpp"
 #include "support/member.hpp"
+#include "support/process_tree.hpp"
 
 namespace royong {
 namespace {
@@ -28,6 +29,7 @@ namespace {
 using namespace std::chrono_literals;
 using royong_test::eventually;
 using royong_test::Member;
+using royong_test::until_asleep;
 
 /// A condition over each kind of lock.
 struct OwnLock {
@@ -73,6 +75,10 @@ class Waiters {
     return *members_.back();
   }
   int woken() const { return woken_.load(); }
+  /// Returns when each of them sleeps, is stopped, or has come to its end: who was woken has counted itself then.
+  void until_asleep_or_gone() const {
+    for (const auto& member : members_) until_asleep(member->pid());
+  }
   void notify(int n) const {
     const std::scoped_lock guard(condition_);
     condition_.notify(n);
@@ -169,7 +175,7 @@ TYPED_TEST(EveryCondition, a_notification_wakes_as_many_as_it_says) {
   waiters.notify(3);
   eventually([&] { return waiters.woken() == 4; });
   waiters.notify(0);
-  std::this_thread::sleep_for(5ms);
+  waiters.until_asleep_or_gone();
   EXPECT_EQ(waiters.woken(), 4);
   waiters.release_all();
   EXPECT_EQ(waiters.woken(), 5);
@@ -199,7 +205,7 @@ TYPED_TEST(EveryCondition, a_waiter_that_is_stopped_and_killed_passes_its_notifi
   waiters.add();
   ::kill(victim.pid(), SIGSTOP);
   waiters.notify(1);  // to the victim, which has waited longest and cannot act on it
-  std::this_thread::sleep_for(5ms);
+  waiters.until_asleep_or_gone();
   EXPECT_EQ(waiters.woken(), 0);
   victim.kill();
   victim.wait();
@@ -229,7 +235,7 @@ TYPED_TEST(EveryCondition, a_dead_waiters_notification_is_not_for_those_who_came
   waiters.add();
   victim.kill();
   victim.wait();
-  std::this_thread::sleep_for(5ms);
+  waiters.until_asleep_or_gone();
   EXPECT_EQ(waiters.woken(), 0);
   waiters.release_all();
   EXPECT_EQ(waiters.woken(), 1);

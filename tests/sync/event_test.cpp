@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>  // for std::atomic
 #include <chrono>  // for std::chrono_literals
@@ -11,6 +12,7 @@
 #include "royong/sync.hpp"
 #include "support/eventually.hpp"
 #include "support/member.hpp"
+#include "support/process_tree.hpp"
 
 namespace royong {
 namespace {
@@ -18,6 +20,7 @@ namespace {
 using namespace std::chrono_literals;
 using royong_test::eventually;
 using royong_test::Member;
+using royong_test::until_asleep;
 
 TEST(Event, is_clear_at_first_and_set_until_it_is_cleared) {
   const Event event;
@@ -52,13 +55,13 @@ TEST(Event, wakes_every_waiter_in_every_process_and_shows_what_was_written_befor
 
 TEST(Event, a_waiter_sees_a_pulse_that_is_over_before_it_wakes) {
   const Event event;
-  std::atomic<bool> waiting{false};
+  std::atomic<pid_t> waiting{0};
   std::thread waiter([&] {
-    waiting = true;
+    waiting = ::gettid();
     EXPECT_TRUE(event.wait());
   });
-  eventually([&] { return waiting.load(); });
-  std::this_thread::sleep_for(5ms);
+  eventually([&] { return waiting.load() != 0; });
+  until_asleep(waiting);
   event.set();
   event.clear();
   waiter.join();
@@ -88,7 +91,8 @@ TEST(Event, set_never_waits_for_a_killed_waiter) {
   for (int round = 0; round < 3; ++round) {
     Member victim([&] { event.wait(); });
     Member other([&] { EXPECT_TRUE(event.wait()); });
-    std::this_thread::sleep_for(2ms);
+    until_asleep(victim.pid());
+    until_asleep(other.pid());
     victim.kill();
     victim.reap_without_sweep();
     event.set();

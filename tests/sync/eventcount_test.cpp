@@ -9,12 +9,14 @@
 
 #include "royong/shared.hpp"
 #include "support/member.hpp"
+#include "support/process_tree.hpp"
 
 namespace royong {
 namespace {
 
 using namespace std::chrono_literals;
 using royong_test::Member;
+using royong_test::until_asleep;
 using sync::EventCount;
 
 constexpr auto forever_point = Timeout::Clock::time_point::max();
@@ -93,7 +95,8 @@ TEST(EventCount, a_killed_waiter_that_took_a_wake_up_with_it_holds_up_nobody) {
   for (std::uint32_t round = 1; round <= 5; ++round) {
     Member victim([&] { shared.wait_for(round); });
     Member other([&] { shared.wait_for(round); });
-    std::this_thread::sleep_for(1ms);
+    until_asleep(victim.pid());
+    until_asleep(other.pid());
     shared.state() = round;
     victim.kill();
     shared.events().notify_one();

@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
-#include <atomic>  // for std::atomic
-#include <chrono>  // for std::chrono_literals
-#include <mutex>   // for std::scoped_lock, std::unique_lock
-#include <thread>  // for std::thread
-#include <vector>  // for std::vector
+#include <atomic>   // for std::atomic
+#include <chrono>   // for std::chrono_literals
+#include <cstdint>  // for std::uint32_t
+#include <mutex>    // for std::scoped_lock, std::unique_lock
+#include <thread>   // for std::thread
+#include <vector>   // for std::vector
 
 #include "memory/objects.hpp"
+#include "os/futex.hpp"
 #include "royong/error.hpp"
 #include "royong/shared.hpp"
 #include "royong/sync.hpp"
 #include "support/captured_stderr.hpp"
 #include "support/eventually.hpp"
 #include "support/member.hpp"
+#include "support/process_tree.hpp"
 
 namespace royong {
 namespace {
@@ -22,6 +26,7 @@ namespace {
 using namespace std::chrono_literals;
 using royong_test::eventually;
 using royong_test::Member;
+using royong_test::until_asleep;
 
 template <class L>
 class EveryLock : public testing::Test {};
@@ -161,7 +166,7 @@ TYPED_TEST(EveryLock, survives_the_death_of_waiters) {
         lock.release();
       }));
     }
-    std::this_thread::sleep_for(2ms);
+    for (const auto& waiter : waiters) until_asleep(waiter->pid());
     waiters[static_cast<std::size_t>(round)]->kill();
     waiters[static_cast<std::size_t>(round)]->wait();
     lock.release();
@@ -172,6 +177,21 @@ TYPED_TEST(EveryLock, survives_the_death_of_waiters) {
     lock.acquire();
   }
   EXPECT_FALSE(lock.abandoned());
+}
+
+TYPED_TEST(EveryLock, of_an_owner_that_had_dropped_its_last_handle_is_free_once_that_is_swept) {
+  TypeParam lock;
+  const royong_test::CapturedStderr quiet;
+  Member holder([&] {
+    lock.acquire();
+    lock = TypeParam();  // the last handle of this process: the sweep will not come by
+    ::kill(::getpid(), SIGKILL);
+  });
+  EXPECT_EQ(holder.wait(), -SIGKILL);
+  EXPECT_TRUE(lock.acquire(false));
+  EXPECT_TRUE(lock.abandoned());
+  lock.mark_consistent();
+  lock.release();
 }
 
 TYPED_TEST(EveryLock, is_destroyed_with_its_last_handle) {
@@ -267,6 +287,38 @@ TEST(RLock, of_an_owner_killed_after_many_acquires_is_free_after_one_release) {
   lock.acquire();
   lock.release();
   EXPECT_FALSE(lock.locked());
+}
+
+// Who was notified on a Condition cannot go on before the lock is free. These sleepers have no time limit: nothing but the wake-up that they are owed ends their sleep.
+TEST(LockWord, whoever_releases_it_wakes_whom_it_owes_a_wake_up) {
+  struct State {
+    detail::LockWord lock;
+    std::atomic<std::uint32_t> is_told[2];
+  };
+  const RawArray<std::uint64_t> memory(sizeof(State) / sizeof(std::uint64_t));
+  auto& state = reinterpret_cast<State&>(memory[0]);
+  Member members[2] = {Member([&] {
+                         while (state.is_told[0] == 0) {
+                           os::futex_wait(state.is_told[0], 0, os::Deadline::max());
+                         }
+                       }),
+                       Member([&] {
+                         while (state.is_told[1] == 0) {
+                           os::futex_wait(state.is_told[1], 0, os::Deadline::max());
+                         }
+                       })};
+  for (const auto& member : members) until_asleep(member.pid());
+  ASSERT_TRUE(state.lock.lock());
+  state.is_told[0] = 1;
+  state.lock.wake_at_release(state.is_told[0]);
+  EXPECT_NE(state.lock.owed.load(), 0u);
+  state.is_told[1] = 1;
+  state.lock.wake_at_release(state.is_told[1]);  // one is remembered: so the first is woken now
+  EXPECT_EQ(members[0].wait(), 0);
+  Member releaser([&] { EXPECT_TRUE(state.lock.unlock()); });
+  EXPECT_EQ(releaser.wait(), 0);
+  EXPECT_EQ(members[1].wait(), 0);
+  EXPECT_EQ(state.lock.owed.load(), 0u);
 }
 
 }  // namespace

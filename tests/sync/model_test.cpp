@@ -7,6 +7,7 @@
  */
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
+#include <unistd.h>
 
 #include <algorithm>           // for std::min, std::max
 #include <array>               // for std::array
@@ -23,12 +24,14 @@
 #include "royong/error.hpp"
 #include "royong/sync.hpp"
 #include "support/eventually.hpp"
+#include "support/process_tree.hpp"
 
 namespace royong {
 namespace {
 
 using namespace std::chrono_literals;
 using royong_test::eventually;
+using royong_test::until_asleep;
 
 /// A call: what to do, by whom, and a number for it.
 struct Call {
@@ -277,13 +280,13 @@ TEST(Model, event) {
             RC_ASSERT(actor([&] { return event.wait(); }));
           } else {
             // Inside before the next call: a set and a clear after that it must not miss.
-            std::atomic<bool> begun{false};
+            std::atomic<pid_t> begun{0};
             actor.begin([&event, &begun] {
-              begun = true;
+              begun = ::gettid();
               event.wait();
             });
-            eventually([&] { return begun.load(); });
-            std::this_thread::sleep_for(200us);
+            eventually([&] { return begun.load() != 0; });
+            until_asleep(begun);
             waiting.add(call.who);
           }
       }

@@ -22,6 +22,7 @@
 #include "support/eventually.hpp"
 #include "support/matchers.hpp"
 #include "support/member.hpp"
+#include "support/process_tree.hpp"
 
 namespace royong {
 namespace {
@@ -29,6 +30,7 @@ namespace {
 using namespace std::chrono_literals;
 using royong_test::eventually;
 using royong_test::Member;
+using royong_test::until_asleep;
 
 /// The three that count, made alike.
 struct Plain : Semaphore {
@@ -114,7 +116,7 @@ TYPED_TEST(EverySemaphore, a_release_wakes_a_waiter_in_another_process) {
     EXPECT_TRUE(semaphore.acquire());
     semaphore.release();
   });
-  std::this_thread::sleep_for(2ms);
+  until_asleep(waiter.pid());
   semaphore.release();
   EXPECT_EQ(waiter.wait(), 0);
   EXPECT_EQ(semaphore.get_value(), 1);
@@ -132,7 +134,7 @@ TYPED_TEST(EverySemaphore, a_release_of_many_serves_as_many_waiters) {
       pause();
     }));
   }
-  std::this_thread::sleep_for(2ms);
+  for (const auto& waiter : waiters) until_asleep(waiter->pid());
   semaphore.release(3);
   eventually([&] { return served.load() == 3; });
   EXPECT_EQ(semaphore.get_value(), 0);
@@ -172,7 +174,8 @@ TYPED_TEST(EverySemaphore, a_killed_waiter_disturbs_nobody) {
       semaphore.acquire();
       semaphore.release();
     });
-    std::this_thread::sleep_for(2ms);
+    until_asleep(victim.pid());
+    until_asleep(other.pid());
     victim.kill();
     victim.wait();
     semaphore.release();
@@ -292,7 +295,7 @@ TYPED_TEST(EveryLedger, all_permits_of_a_killed_process_come_back_to_those_who_w
                          semaphore.acquire();
                          pause();
                        })};
-  std::this_thread::sleep_for(2ms);
+  for (const auto& waiter : waiters) until_asleep(waiter.pid());
   holder.kill();
   EXPECT_EQ(holder.wait(), -SIGKILL);
   eventually([&] { return semaphore.get_value() == 1; });

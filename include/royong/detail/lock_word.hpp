@@ -9,9 +9,22 @@
  *  | the process dies                  | what the word says     | who repairs |
  *  |-----------------------------------|------------------------|-------------|
  *  | before the swap that takes it     | another owner, or none | nothing to do |
- *  | after it, before the one that frees it | the dead owner    | the sweep of whoever reaps it (`free_of_dead`), or a waiter that finds the owner dead twice, a slice apart |
+ *  | after it, before the one that frees it | the dead owner    | the sweep of whoever reaps it (`free_of_dead`), or a waiter that finds the owner dead twice, a slice apart; whoever wants it, where the sweep did not come by (the owner had dropped its handles) |
  *  | after freeing, before the wake-up | nobody                 | sleepers look again when their slice ends, or at the death broadcast |
  *  | asleep, or woken and not acting   | the sleep bit, or none | the same |
+ *
+ *  Beside the word lies a debt: a sleeper elsewhere who cannot go on before it owns the lock, and whom whoever releases the lock wakes (a waiter that
+ *  was notified: sync/notice.hpp). Woken earlier it would find the lock taken and go back to sleep, two switches for nothing. The owner alone runs up the debt; it is paid by
+ *  exchanging it for 0, so each is paid once, by whomever:
+ *
+ *  | the process dies                       | what is there             | who repairs |
+ *  |----------------------------------------|---------------------------|-------------|
+ *  | an owner, after it has run up the debt | the debt, and its own name in the word | the sweep pays it; or the next release does; the sleeper looks by itself when its slice ends |
+ *  | a releaser, before it takes the debt   | the debt, a free lock     | the next release pays it; or the sleeper as above, or the death broadcast |
+ *  | a releaser, after that, before the wake-up | nothing               | the sleeper as above, or the death broadcast |
+ *
+ *  A releaser that is late may pay the next owner's debt too: that sleeper waits for the lock like everybody else then. What a debt names may have become
+ *  something else meanwhile: then somebody is woken for nothing, as every sleeper may be.
  *
  *  Not a robust pthread mutex: that is made for short inner locks (a thread may hold 2048 at the most, and it is slower when contended).
  */
@@ -39,6 +52,8 @@ struct LockWord {
   static constexpr std::uint32_t owner_mask = abandoned_bit - 1;
 
   std::atomic<std::uint32_t> word;
+  /// The debt: where in the arena a sleeper's futex word lies, whom the release has to wake; 0: nobody's.
+  std::atomic<std::uint64_t> owed;
 
   /** @brief Takes it, within the time.
    *  @param recursive the RecursiveLockWord that this word is a part of: what an owner's death means for the mark depends on it
@@ -53,14 +68,25 @@ struct LockWord {
   /// @return false when it was free already: nothing changed
   bool unlock() noexcept {
     auto seen = word.load(std::memory_order_relaxed);
+    // Before it is free: only then is it ours to look at without a race for the line.
+    const bool in_debt = owed.load(std::memory_order_relaxed) != 0;
     do {
       if ((seen & owner_mask) == 0) return false;
       // release: what was written under the lock is seen by who takes it next.
     } while (!word.compare_exchange_weak(seen, seen & abandoned_bit, std::memory_order_release,
                                          std::memory_order_relaxed));
+    if (in_debt) pay_debt();
     if ((seen & sleepers) != 0) wake();
     return true;
   }
+
+  /** @brief Leaves it to the release to wake who sleeps on this word, in the arena. The lock is owned by the caller's process.
+   *
+   *  One sleeper is remembered: who was owed a wake-up before is woken now.
+   */
+  ROYONG_API void wake_at_release(std::atomic<std::uint32_t>& sleeper) noexcept;
+  /// Wakes whom the release has to wake, if there is anybody.
+  ROYONG_API void pay_debt() noexcept;
 
   std::uint32_t owner() const noexcept { return word.load(std::memory_order_relaxed) & owner_mask; }
   bool abandoned() const noexcept {
