@@ -42,6 +42,7 @@ class Initializer {
 
  private:
   friend class Pool;
+  friend struct detail::PoolAccess;
   std::vector<std::byte> call_;
   std::vector<detail::ObjectRef> kept_;
 };
@@ -395,6 +396,9 @@ struct PoolAccess {
   template <class Executor>
   static PoolCore& core(const Executor& executor) {
     return executor.core();
+  }
+  static const std::vector<std::byte>& call_of(const Initializer& initializer) {
+    return initializer.call_;
   }
   static PoolPlan plan(int processes, PoolOptions options) {
     return Pool::make_plan(processes, std::move(options));

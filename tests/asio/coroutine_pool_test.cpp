@@ -5,11 +5,13 @@
 #include <boost/asio.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
 
+#include <map>
 #include <string>
 
 #include "pool/functions.hpp"
 #include "process/every_start_method.hpp"
 #include "royong/asio.hpp"
+#include "royong/bind_front.hpp"
 #include "royong/event.hpp"
 #include "royong/shared.hpp"
 #include "support/chaos.hpp"
@@ -53,6 +55,61 @@ TEST_P(CoroutinePoolOf, runs_coroutines_in_workers) {
   EXPECT_EQ(sum, 328'350);
   io_.restart();
   EXPECT_EQ(io_.run(), 0U);
+}
+
+int greeting = 0;
+
+void greet(int how) { greeting = how; }
+net::awaitable<int> greeting_of_worker() { co_return greeting; }
+
+TEST_P(CoroutinePoolOf, runs_the_initializer_in_each_worker_first) {
+  auto pool = make(2, {.initializer = mp::bind_front(greet, 7)});
+  int fine = 0;
+  for (int i = 0; i < 40; ++i) {
+    pool.async_submit([&](const std::exception_ptr& error, int had) { fine += !error && had == 7; },
+                      greeting_of_worker);
+  }
+  io_.run();
+  EXPECT_EQ(fine, 40);
+}
+
+TEST_P(CoroutinePoolOf, is_broken_by_an_initializer_that_throws_and_names_the_cause) {
+  auto pool = make(2, {.initializer = mp::bind_front(throw_out_of_range, 3)});
+  int told = 0;
+  for (int i = 0; i < 5; ++i) {
+    pool.async_submit(
+        [&](const std::exception_ptr& error, int) {
+          try {
+            std::rethrow_exception(error);
+          } catch (const mp::BrokenProcessPool& broken) {
+            EXPECT_STREQ(broken.what(), "the initializer of the pool failed: no element 3");
+            EXPECT_THROW(std::rethrow_if_nested(broken), std::out_of_range);
+            ++told;
+          }
+        },
+        squared, i);
+  }
+  io_.run();
+  EXPECT_EQ(told, 5);
+}
+
+net::awaitable<int> pid_in_loop() { co_return own_pid(); }
+
+TEST_P(CoroutinePoolOf, replaces_workers_that_have_had_their_tasks) {
+  auto pool = make(1, {.childconcurrency = 4, .maxtasksperchild = 3});
+  std::map<int, int> tasks;  // of each process
+  for (int i = 0; i < 12; ++i) {
+    pool.async_submit(
+        [&](const std::exception_ptr& error, int pid) {
+          EXPECT_FALSE(error);
+          ++tasks[pid];
+        },
+        pid_in_loop);
+  }
+  io_.run();
+  EXPECT_EQ(tasks.size(), 4U);
+  for (const auto& [pid, had] : tasks) EXPECT_EQ(had, 3);
+  EXPECT_THROW(make(1, {.maxtasksperchild = -1}), mp::UsageError);
 }
 
 /// So many are in it at once; they leave when all have come.

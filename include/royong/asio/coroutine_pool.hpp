@@ -142,8 +142,8 @@ class CoroutinePool {
    *  operation that it waits in, and the handler gets a `CancelledError`. `total` alone is ignored by a coroutine that did not ask for
    *  it. A task that no worker has begun ends at once.
    *
-   *  **Errors.** `UsageError` after `close`, in a fork; `BrokenProcessPool` when the workers die before they begin anything
-   *  (`CoroutinePoolOptions::restarts`); what the coroutine throws; `WorkerDied`; `CancelledError`. All arrive at the handler.
+   *  **Errors.** `UsageError` after `close`, in a fork; `BrokenProcessPool` when the initializer throws, or the workers die before they
+   *  begin anything (`CoroutinePoolOptions::restarts`); what the coroutine throws, without a traceback (its own frame catches it first); `WorkerDied`; `CancelledError`. All arrive at the handler.
    */
   template <class Token, class F, class... Args>
   decltype(auto) async_submit(Token&& token, F&& f, Args&&... args) {

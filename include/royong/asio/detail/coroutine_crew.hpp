@@ -34,6 +34,10 @@ namespace royong::inline v0::asio {
 struct CoroutinePoolOptions {
   /// So many tasks at most are under way in one worker; others wait in the pool.
   int childconcurrency = 16;
+  /// What each worker runs before its first task. If it throws in any worker, the pool is broken and says why.
+  Initializer initializer{};
+  /// A worker gets so many tasks and no more; it ends with the last of them and is replaced. 0: no limit.
+  int maxtasksperchild = 0;
   /// Of the workers: "name-1", "name-2" ...; default: "CoroutineWorker".
   std::string name{};
   /// Default: get_start_method().
@@ -78,6 +82,7 @@ class CoroutineCrew : public std::enable_shared_from_this<CoroutineCrew> {
       : executor_(std::move(executor)), options_(std::move(options)) {
     if (processes < 0) throw UsageError("the number of a pool's processes must not be negative");
     if (options_.childconcurrency < 1) throw UsageError("childconcurrency must be at least 1");
+    if (options_.maxtasksperchild < 0) throw UsageError("maxtasksperchild must not be negative");
     workers_.resize(static_cast<std::size_t>(processes == 0 ? cpu_count() : processes));
     notes_watch_ = watch(executor_, notes_.fileno());
     for (Worker& worker : workers_) start(worker);
@@ -172,7 +177,9 @@ class CoroutineCrew : public std::enable_shared_from_this<CoroutineCrew> {
     std::unique_ptr<net::posix::stream_descriptor> sentinel;
     std::uint64_t life = 0;
     int load = 0;
+    int given = 0;  // in its life
     bool ready = false;
+    bool stopped = false;  // was told to end
   };
 
   struct Task {
@@ -204,7 +211,7 @@ class CoroutineCrew : public std::enable_shared_from_this<CoroutineCrew> {
     options.start_method = options_.start_method;
     options.limits = options_.limits;
     worker.process.emplace(std::move(options), &coroutine_worker_main, *worker.orders, notes_,
-                           worker.life);
+                           worker.life, v0::detail::PoolAccess::call_of(options_.initializer));
     worker.process->start();
     worker.sentinel = watch(executor_, worker.process->sentinel());
     if (watching_) watch_sentinel(worker);
@@ -240,20 +247,37 @@ class CoroutineCrew : public std::enable_shared_from_this<CoroutineCrew> {
     }
   }
 
+  bool is_spent(const Worker& worker) const {
+    return options_.maxtasksperchild != 0 && worker.given >= options_.maxtasksperchild;
+  }
+  bool has_room(const Worker& worker) const {
+    return worker.process && worker.load < options_.childconcurrency && !is_spent(worker);
+  }
+
   void give_out() {
     while (!backlog_.empty()) {
       const auto least = std::ranges::min_element(workers_, {}, [this](const Worker& worker) {
-        return worker.process ? worker.load : options_.childconcurrency;
+        return has_room(worker) ? worker.load : options_.childconcurrency;
       });
-      if (least == workers_.end() || !least->process || least->load >= options_.childconcurrency)
-        return;
+      if (least == workers_.end() || !has_room(*least)) break;
       const std::uint64_t number = backlog_.front();
       Task& task = tasks_.at(number);
       least->orders->put(make_message(Word::call, number, task.call));
       backlog_.pop_front();
       task.worker = &*least;
       ++least->load;
+      ++least->given;
     }
+    for (Worker& worker : workers_) {
+      if (worker.process && is_spent(worker)) stop(worker);
+    }
+  }
+
+  /// It ends with the last of its coroutines.
+  static void stop(Worker& worker) {
+    if (worker.stopped || !worker.orders) return;
+    worker.orders->put(make_message(Word::stop, 0));
+    worker.stopped = true;
   }
 
   void read_notes() {
@@ -276,6 +300,10 @@ class CoroutineCrew : public std::enable_shared_from_this<CoroutineCrew> {
         early_deaths_.clear();
         continue;
       }
+      if (heading.word == Word::failed) {
+        break_by_initializer(*note, endings);
+        continue;
+      }
       const auto found = tasks_.find(heading.task);
       if (found == tasks_.end()) continue;  // cancelled meanwhile, with the pool
       if (heading.word == Word::began) {
@@ -286,6 +314,27 @@ class CoroutineCrew : public std::enable_shared_from_this<CoroutineCrew> {
       if (found->second.cancelled && heading.word == Word::exception) ending.error = cancelled();
       end(heading.task, std::move(ending), endings);
     }
+  }
+
+  void break_by_initializer(const Bytes& note, Endings& endings) {
+    if (mode_ == Mode::broken) return;
+    try {
+      v0::detail::Reader in(rest_of(note));
+      v0::detail::rethrow_exception_from(in);
+    } catch (...) {
+      std::string why = "an exception of unknown type";
+      try {
+        throw;
+      } catch (const std::exception& error) {
+        why = error.what();
+      } catch (...) {
+      }
+      broken_cause_ =
+          v0::detail::attach_cause(BrokenProcessPool("the initializer of the pool failed: " + why),
+                                   std::current_exception());
+    }
+    mode_ = Mode::broken;
+    end_all(broken_cause_, endings);
   }
 
   /// A worker has ended.
@@ -363,9 +412,7 @@ class CoroutineCrew : public std::enable_shared_from_this<CoroutineCrew> {
 
   void stop_if_finished() {
     if (mode_ != Mode::closing || !tasks_.empty()) return;
-    for (Worker& worker : workers_) {
-      if (worker.orders) worker.orders->put(make_message(Word::stop, 0));
-    }
+    for (Worker& worker : workers_) stop(worker);
   }
 
   void end_all(const std::exception_ptr& error, Endings& endings) {

@@ -18,6 +18,7 @@
 #include <memory>         // for std::unique_ptr
 #include <span>           // for std::span
 #include <string>         // for std::string
+#include <string_view>    // for std::string_view
 #include <unordered_map>  // for std::unordered_map
 #include <utility>        // for std::move
 #include <vector>         // for std::vector
@@ -38,6 +39,7 @@ enum class Word : std::uint32_t {
   cancel,     ///< to the worker: a cancellation_type, for the coroutine of that task
   stop,       ///< to the worker: end when all coroutines have ended
   ready,      ///< of the worker: it takes orders
+  failed,     ///< of the worker: what escaped its initializer
   began,      ///< of the worker: what it does for this task from here on is not repeated if it dies
   value,      ///< of the worker: what the coroutine returned
   exception,  ///< of the worker: what escaped it
@@ -114,6 +116,18 @@ class CoroutineWorker {
   CoroutineWorker(Queue<Bytes> orders, Queue<Bytes> notes, std::uint64_t life)
       : orders_(std::move(orders)), notes_(std::move(notes)), life_(life) {}
 
+  /// @return whether it succeeded; else the pool knows
+  bool initialize(std::span<const std::byte> initializer) {
+    if (initializer.empty()) return true;
+    const auto caught = v0::detail::call_with_trace([initializer] {
+      v0::detail::Reader in(initializer);
+      v0::detail::Writer nothing(v0::detail::Transit::message);
+      v0::detail::run_call(in, nothing);
+    });
+    if (caught) tell_exception(Word::failed, life_, caught.error, caught.traceback);
+    return !caught;
+  }
+
   void run() {
     net::co_spawn(loop_, take_orders(), [](std::exception_ptr error) {
       if (error) std::rethrow_exception(error);  // out of run(): the process ends by it
@@ -167,18 +181,20 @@ class CoroutineWorker {
     // Not here: what calls this may still look at the slot.
     net::post(loop_, [this, task] { running_.erase(task); });
     try {
-      if (error) return tell_exception(task, error);
+      if (error) return tell_exception(Word::exception, task, error);
       notes_.put(make_message(Word::value, task, result->bytes()));
       result->commit();
     } catch (...) {
-      tell_exception(task, std::current_exception());  // it does not fit the arena
+      tell_exception(Word::exception, task, std::current_exception());  // it does not fit the arena
     }
   }
 
-  void tell_exception(std::uint64_t task, const std::exception_ptr& error) {
+  /// What escapes a coroutine has no traceback: its own frame catches it, so nobody outside of it sees the throw.
+  void tell_exception(Word word, std::uint64_t number, const std::exception_ptr& error,
+                      std::string_view traceback = {}) {
     v0::detail::Writer out(v0::detail::Transit::message);
-    v0::detail::write_exception(out, error, {}, current_process().name());
-    notes_.put(make_message(Word::exception, task, out.bytes()));
+    v0::detail::write_exception(out, error, traceback, current_process().name());
+    notes_.put(make_message(word, number, out.bytes()));
     out.commit();
   }
 
@@ -191,8 +207,9 @@ class CoroutineWorker {
 };
 
 inline void coroutine_worker_main(const Queue<Bytes>& orders, const Queue<Bytes>& notes,
-                                  std::uint64_t life) {
-  CoroutineWorker(orders, notes, life).run();
+                                  std::uint64_t life, const Bytes& initializer) {
+  CoroutineWorker worker(orders, notes, life);
+  if (worker.initialize(initializer)) worker.run();
 }
 
 }  // namespace royong::inline v0::asio::detail
