@@ -283,12 +283,21 @@ TEST_F(ServedConditions, the_notification_of_a_dead_waiter_goes_to_the_next) {
   EXPECT_FALSE(condition.abandoned());
 }
 
+TEST_F(ServedConditions, who_dies_as_the_owner_may_not_have_heard_of_its_notification) {
+  wait(a);
+  const auto second = wait(b);
+  notify(c, 1);  // a owns the lock
+  condition.forget(a.session());
+  EXPECT_TRUE(b.result<bool>(second));
+  EXPECT_TRUE(condition.abandoned());
+}
+
 TEST_F(ServedConditions, the_notification_of_a_dead_waiter_goes_to_none_who_came_later) {
   wait(a);
   EXPECT_TRUE(b.get<&ServedCondition::acquire>(condition, forever));
   b.get<&ServedCondition::notify>(condition, 1);
   const auto later = b.call<&ServedCondition::wait>(condition, forever);
-  // a owns the lock now; had it died on the way, b came later than the notification.
+  // a owns the lock now, and dies before it gives it up; b came later than the notification.
   EXPECT_FALSE(b.is_answered(later));
   condition.forget(a.session());
   EXPECT_TRUE(condition.abandoned());

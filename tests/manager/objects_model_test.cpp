@@ -335,11 +335,13 @@ struct ConditionModel {
   void hand_on() {
     owner = nullptr;
     depth = 0;
+    owner_notified_before.reset();
     if (line.empty()) return;
     const Waiting next = line.front();
     line.pop_front();
     owner = next.client;
     depth = next.depth;
+    owner_notified_before = next.notified_before;
     RC_ASSERT(next.client->result<bool>(next.call) == next.answer);
   }
   /// The longest waiting of those that came before `end` goes to the lock, which somebody owns or which is free.
@@ -363,6 +365,7 @@ struct ConditionModel {
       return true;
     });
     if (owner == gone) {
+      if (owner_notified_before) lost.push_back(*owner_notified_before);
       abandoned = true;
       hand_on();
     }
@@ -371,6 +374,7 @@ struct ConditionModel {
 
   const Client* owner = nullptr;
   int depth = 0;
+  std::optional<int> owner_notified_before;
   bool abandoned = false;
   std::deque<Waiting> line;
   std::deque<Waiting> room;

@@ -22,7 +22,7 @@ namespace royong::inline v0 {
  *
  *  **Threads and processes.** Every member may be called by any thread of any process.
  *
- *  **If the peer dies.** A dead waiter takes no notification from the others: one that was on its way to it goes to the longest waiting of those who waited at that time. Of the end of the lock's owner
+ *  **If the peer dies.** A dead waiter takes no notification from the others: one that it was given before it gave up the lock again goes to the longest waiting of those who waited at that time. Of the end of the lock's owner
  *  all is true that ManagerLock says.
  *
  *  Example: examples/manager_lock.cpp

@@ -16,23 +16,25 @@ std::shared_ptr<LockState>& handed_over() noexcept {
   return state;
 }
 
-void LockState::own(const Caller& caller, int depth) noexcept {
+void LockState::own(const Caller& caller, int depth, Lost lost) noexcept {
   owner_ = caller;
   depth_ = depth;
+  lost_ = std::move(lost);
 }
 
 void LockState::hand_on() noexcept {
   depth_ = 0;
+  lost_ = nullptr;
   auto next = line_.take_first();
   if (!next) return;
-  own(next->answer.caller(), next->extra.depth);
+  own(next->answer.caller(), next->extra.depth, std::move(next->extra.lost));
   next->answer.answer(next->extra.answer);
 }
 
 void LockState::acquire(Answer<bool> answer, Timeout timeout) {
   const Caller& caller = answer.caller();
   if (depth_ == 0) {
-    own(caller, 1);
+    own(caller, 1, nullptr);
     return answer.answer(true);
   }
   if (kind_ == Kind::rlock && owner_ == caller) {
@@ -63,7 +65,7 @@ bool LockState::is_owned_by(const Caller& caller) const noexcept {
 
 void LockState::take_back(Answer<bool> call, int depth, bool answer, Lost lost) {
   if (depth_ == 0) {
-    own(call.caller(), depth);
+    own(call.caller(), depth, std::move(lost));
     return call.answer(answer);
   }
   line_.wait(std::move(call), forever, [](Line::Parked) {}, Claim{depth, answer, std::move(lost)});
@@ -79,6 +81,7 @@ void LockState::forget(SessionId gone) noexcept {
   }
   if (depth_ != 0 && owner_.session == gone) {
     abandoned_ = true;
+    if (lost_) lost.push_back(std::move(lost_));
     warn(
         "A {} of a client, which ended holding it, is free again; what it guards may be "
         "half-changed (see abandoned())",

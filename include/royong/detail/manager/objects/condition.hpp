@@ -19,7 +19,7 @@ namespace royong::inline v0::detail {
 /** @brief A place to wait, and the lock that is given up meanwhile.
  *
  *  A call that waits stands in exactly one line: here until it is notified or its time is over, then in that of the lock, with what it will be answered. So there is
- *  no moment in which it could miss a notification or be given two. A notification whose taker dies on the way from one line to the lock goes to the
+ *  no moment in which it could miss a notification or be given two. A notification whose taker dies on the way from one line to the lock, or before it has given the lock up, goes to the
  *  longest waiting of those who waited when it was given: each has a number, and a notification knows the first number that came later.
  */
 class ROYONG_API ServedCondition : public Served<ServedCondition> {

@@ -26,7 +26,7 @@ class ROYONG_API LockState {
     lock,   ///< taken once; owned by a process, and anybody may release it
     rlock,  ///< taken again by the thread that owns it, and released by it
   };
-  /// Called when a call that came back from a condition has died before it owned the lock.
+  /// Called when a client that came back from a condition has died before it gave the lock up: perhaps it never learned that it was notified.
   using Lost = std::function<void()>;
 
   /// @param name for errors: "ManagerLock"
@@ -47,7 +47,7 @@ class ROYONG_API LockState {
   void give_up() noexcept { hand_on(); }
   /** @brief A call that waited for a condition takes the lock back, as often as it was held, and is answered then.
    *  @param answer what it is answered with
-   *  @param lost   called if its client dies before that
+   *  @param lost   called if its client dies before it has given up the lock that it gets
    */
   void take_back(Answer<bool> call, int depth, bool answer, Lost lost);
 
@@ -64,13 +64,14 @@ class ROYONG_API LockState {
   };
   using Line = WaitingLine<bool, Claim>;
 
-  void own(const Caller& caller, int depth) noexcept;
+  void own(const Caller& caller, int depth, Lost lost) noexcept;
   void hand_on() noexcept;
 
   const Kind kind_;
   const char* const name_;
   Caller owner_;
   int depth_ = 0;
+  Lost lost_;  // of the owner
   bool abandoned_ = false;
   SessionId gone_ = 0;
   Line line_;

@@ -47,11 +47,19 @@ class ROYONG_API UndoneMessages {
   WaitingLine<bool> joining_;
 };
 
+/// In its place where nobody asks.
+struct UncountedMessages {
+  void put(std::size_t) noexcept {}
+  void take(SessionId, std::size_t) noexcept {}
+  void drop(std::size_t) noexcept {}
+  void forget(SessionId) noexcept {}
+};
+
 /** @brief The queue. A message is in it, or with a call that waits for room, or was taken: of a call that ends, all or a first part is in it.
  *
  *  Nobody waits for a message while there is one, and nobody for room while there is some.
  */
-template <class T, class Derived>
+template <class T, class Derived, class Count>
 class ServedQueueOf : public Served<Derived> {
  public:
   explicit ServedQueueOf(int maxsize) : maxsize_(require_maxsize(maxsize)) {}
@@ -107,7 +115,7 @@ class ServedQueueOf : public Served<Derived> {
   }
 
  protected:
-  UndoneMessages undone_;
+  [[no_unique_address]] Count undone_;
 
  private:
   struct Batch {
@@ -176,17 +184,17 @@ class ServedQueueOf : public Served<Derived> {
 };
 
 template <class T>
-class ServedQueue : public ServedQueueOf<T, ServedQueue<T>> {
+class ServedQueue : public ServedQueueOf<T, ServedQueue<T>, UncountedMessages> {
  public:
-  using ServedQueueOf<T, ServedQueue>::ServedQueueOf;
+  using ServedQueueOf<T, ServedQueue, UncountedMessages>::ServedQueueOf;
   using Operations = OperationList<&ServedQueue::put, &ServedQueue::put_many, &ServedQueue::get,
                                    &ServedQueue::qsize, &ServedQueue::full, &ServedQueue::shutdown>;
 };
 
 template <class T>
-class ServedJoinableQueue : public ServedQueueOf<T, ServedJoinableQueue<T>> {
+class ServedJoinableQueue : public ServedQueueOf<T, ServedJoinableQueue<T>, UndoneMessages> {
  public:
-  using ServedQueueOf<T, ServedJoinableQueue>::ServedQueueOf;
+  using ServedQueueOf<T, ServedJoinableQueue, UndoneMessages>::ServedQueueOf;
 
   void task_done(const Caller& caller) { this->undone_.task_done(caller); }
   void join(Answer<bool> answer, Timeout timeout) {

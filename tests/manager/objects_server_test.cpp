@@ -1,0 +1,524 @@
+// SPDX-License-Identifier: Apache-2.0
+/** @file
+ *  @brief The builtin objects of a manager, used by several processes.
+ */
+#include <gtest/gtest.h>
+
+#include <map>        // for std::map
+#include <mutex>      // for std::scoped_lock
+#include <numeric>    // for std::iota
+#include <set>        // for std::set
+#include <stdexcept>  // for std::out_of_range
+#include <string>     // for std::string
+#include <vector>     // for std::vector
+
+#include "process/every_start_method.hpp"
+#include "royong/error.hpp"
+#include "royong/manager.hpp"
+#include "royong/process.hpp"
+#include "royong/sync.hpp"
+#include "support/matchers.hpp"
+
+namespace royong_test {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::Pair;
+
+using Ages = mp::ManagerDict<std::string, int>;
+using Numbers = mp::ManagerList<int>;
+
+/// Starts all, waits for all; each must end well.
+void run(std::vector<mp::Process>& processes) {
+  for (auto& process : processes) process.start();
+  for (auto& process : processes) {
+    process.join();
+    EXPECT_EQ(process.exitcode(), 0);
+  }
+}
+
+template <class F, class... A>
+void run_one(F f, A... arguments) {
+  mp::Process process(f, arguments...);
+  process.start();
+  process.join();
+  EXPECT_EQ(process.exitcode(), 0);
+}
+
+using ManagerObjects = EveryStartMethod;
+
+void use_everything(Ages ages, Numbers numbers, mp::ManagerSet<std::string> names, mp::Namespace ns,
+                    mp::ManagerValue<std::string> value, mp::ManagerArray<double> array) {
+  ages["Budi"] = ages["Wati"] + 1;
+  numbers.extend({4, 5});
+  names.add("Sari");
+  ns["answer"] = 42;
+  value.set(value.get() + "!");
+  array[-1] = 2.5;
+}
+
+TEST_P(ManagerObjects, are_the_same_in_every_process) {
+  mp::set_start_method(GetParam(), true);
+  const mp::Manager manager;
+  const auto ages = manager.dict<std::string, int>();
+  const auto numbers = manager.list<int>({1, 2});
+  const auto names = manager.set<std::string>({"Wati"});
+  const auto ns = manager.ns();
+  const auto value = manager.value<std::string>("hello");
+  const auto array = manager.array<double>(3);
+  ages["Wati"] = 31;
+  run_one(use_everything, ages, numbers, names, ns, value, array);
+  EXPECT_THAT(ages.items(), ElementsAre(Pair("Wati", 31), Pair("Budi", 32)));
+  EXPECT_THAT(numbers.copy(), ElementsAre(1, 2, 4, 5));
+  EXPECT_THAT(names.copy(), ElementsAre("Sari", "Wati"));
+  EXPECT_EQ(ns.get<int>("answer"), 42);
+  EXPECT_EQ(value.get(), "hello!");
+  EXPECT_THAT(array.copy(), ElementsAre(0, 0, 2.5));
+  mp::set_start_method(mp::StartMethod::forkserver, true);
+}
+
+ROYONG_EVERY_START_METHOD(ManagerObjects);
+
+TEST(ManagerDictTest, does_what_python_s_dict_does) {
+  const mp::Manager manager;
+  const auto dict = manager.dict<std::string, int>(std::map<std::string, int>{{"a", 1}, {"b", 2}});
+  EXPECT_EQ(dict.size(), 2U);
+  EXPECT_TRUE(dict.contains("a"));
+  EXPECT_EQ(dict.get("a"), 1);
+  EXPECT_EQ(dict.get("x"), std::nullopt);
+  EXPECT_EQ(dict.get("x", 9), 9);
+  EXPECT_EQ(dict.at("b"), 2);
+  EXPECT_THROW_MESSAGE(dict.at("x"), std::out_of_range, "the key 'x' is not there");
+  EXPECT_THROW_MESSAGE(dict.pop("x"), std::out_of_range, "the key 'x' is not there");
+  EXPECT_EQ(dict.pop("x", 7), 7);
+  EXPECT_EQ(dict.pop("a"), 1);
+  EXPECT_EQ(dict.setdefault("c", 3), 3);
+  dict.update({{"d", 4}, {"b", 5}});
+  dict.update(std::map<std::string, int>{{"e", 6}});
+  EXPECT_THAT(dict.keys(), ElementsAre("b", "c", "d", "e"));
+  EXPECT_THAT(dict.values(), ElementsAre(5, 3, 4, 6));
+  EXPECT_EQ(dict.popitem(), std::pair(std::string("e"), 6));
+  EXPECT_TRUE(dict.erase("d"));
+  EXPECT_FALSE(dict.erase("d"));
+  dict["f"] = dict["b"];
+  EXPECT_TRUE(dict["f"] == 5);
+  const std::map<std::string, int> copy = dict.copy();
+  EXPECT_THAT(copy, ElementsAre(Pair("b", 5), Pair("c", 3), Pair("f", 5)));
+  int sum = 0;
+  for (auto& [key, value] : dict) {
+    value += 1;  // of the snapshot
+    sum += value;
+  }
+  EXPECT_EQ(sum, 16);
+  EXPECT_EQ(dict.at("b"), 5);
+  dict.clear();
+  EXPECT_TRUE(dict.empty());
+}
+
+void increment(int& n) { ++n; }
+
+void count_up(Ages ages) {
+  for (int i = 0; i < 250; ++i) {
+    ages.update("lambda", [](int& n) { ++n; });
+    ages.update("function", increment);
+    ages.update("argument", [](int& n, int by) { n += by; }, 2);
+  }
+}
+
+TEST(ManagerDictTest, no_update_is_lost) {
+  const mp::Manager manager;
+  const auto ages = manager.dict<std::string, int>();
+  std::vector<mp::Process> processes;
+  for (int i = 0; i < 4; ++i) processes.emplace_back(count_up, ages);
+  run(processes);
+  EXPECT_EQ(ages.at("lambda"), 1000);
+  EXPECT_EQ(ages.at("function"), 1000);
+  EXPECT_EQ(ages.at("argument"), 2000);
+  EXPECT_EQ(ages.update("lambda", [](int& n) { return n * 2; }), 2000);
+}
+
+TEST(ManagerDictTest, what_an_update_throws_comes_back_as_itself) {
+  const mp::Manager manager;
+  const auto ages = manager.dict<std::string, int>();
+  EXPECT_THROW_MESSAGE(ages.update("x", [](int&) { throw std::invalid_argument("no such age"); }),
+                       std::invalid_argument, "no such age");
+  EXPECT_FALSE(ages.contains("x"));
+}
+
+void fill(mp::ManagerDict<std::string, Numbers> lists, std::string key, int first) {
+  const Numbers mine = lists.at(key);
+  for (int i = 0; i < 50; ++i) mine.append(first + i);
+}
+
+TEST(ManagerDictTest, proxies_are_values_too) {
+  const mp::Manager manager;
+  const auto lists = manager.dict<std::string, Numbers>();
+  lists["even"] = manager.list<int>();
+  lists["odd"] = manager.list<int>();
+  std::vector<mp::Process> processes;
+  processes.emplace_back(fill, lists, "even", 0);
+  processes.emplace_back(fill, lists, "odd", 1000);
+  run(processes);
+  std::vector<int> expected(50);
+  std::iota(expected.begin(), expected.end(), 0);
+  EXPECT_EQ(lists.at("even").copy(), expected);
+  EXPECT_EQ(lists.at("odd").size(), 50U);
+  const Numbers kept = lists.pop("odd");  // lives on by this proxy
+  lists.clear();
+  kept.append(1);
+  EXPECT_EQ(kept.get(-1), 1);
+}
+
+TEST(ManagerListTest, does_what_python_s_list_does) {
+  const mp::Manager manager;
+  const auto list = manager.list<int>();
+  list.append(3);
+  list += {1, 2};
+  list += std::vector<int>{5, 4};
+  EXPECT_THAT(list.copy(), ElementsAre(3, 1, 2, 5, 4));
+  list.insert(0, 9);
+  list.insert(-1, 8);
+  EXPECT_THAT(list.copy(), ElementsAre(9, 3, 1, 2, 5, 8, 4));
+  EXPECT_EQ(list.pop(), 4);
+  EXPECT_EQ(list.pop(0), 9);
+  EXPECT_THROW(list.pop(17), std::out_of_range);
+  EXPECT_EQ(list[-1], 8);
+  list[-1] = 7;
+  list[0] = list[1];
+  EXPECT_THAT(list.copy(), ElementsAre(1, 1, 2, 5, 7));
+  EXPECT_EQ(list.index(2), 2U);
+  EXPECT_EQ(list.count(1), 2U);
+  list.remove(1);
+  EXPECT_THROW(list.remove(100), mp::UsageError);
+  list.reverse();
+  EXPECT_THAT(list.copy(), ElementsAre(7, 5, 2, 1));
+  list.sort();
+  EXPECT_THAT(list.slice({1, -1}), ElementsAre(2, 5));
+  EXPECT_THAT(list.slice({.step = -2}), ElementsAre(7, 2));
+  list.set_slice({0, 2}, {10, 20, 30});
+  EXPECT_THAT(list.copy(), ElementsAre(10, 20, 30, 5, 7));
+  list.erase_slice({.start = 3});
+  list.erase(0);
+  list *= 2;
+  EXPECT_THAT(list.copy(), ElementsAre(20, 30, 20, 30));
+  list.sort([](int a, int b) { return a > b; });
+  EXPECT_THAT(list.copy(), ElementsAre(30, 30, 20, 20));
+  list.sort([](int a) { return -a; }, true);
+  EXPECT_THAT(list.copy(), ElementsAre(20, 20, 30, 30));
+  list.update(0, [](int& value, int by) { value += by; }, 5);
+  std::vector<int> seen;
+  for (auto& value : list) {
+    seen.push_back(value);
+    if (seen.size() == 2) list.clear();  // the loop runs over what was there
+  }
+  EXPECT_THAT(seen, ElementsAre(25, 20, 30, 30));
+  EXPECT_TRUE(list.empty());
+}
+
+TEST(ManagerListTest, a_comparison_that_throws_leaves_the_list) {
+  const mp::Manager manager;
+  const auto list = manager.list<int>({2, 1, 3});
+  EXPECT_THROW(list.sort([](int, int) -> bool { throw std::domain_error("no order"); }),
+               std::domain_error);
+  EXPECT_THAT(list.copy(), ElementsAre(2, 1, 3));
+}
+
+TEST(ManagerSetTest, does_what_python_s_set_does) {
+  const mp::Manager manager;
+  const auto set = manager.set<int>({1, 2, 3});
+  const auto other = manager.set<int>({3, 4});
+  EXPECT_TRUE(set.add(5));
+  EXPECT_FALSE(set.add(5));
+  EXPECT_TRUE(set.discard(5));
+  EXPECT_THROW(set.remove(5), std::out_of_range);
+  EXPECT_THAT(set | other, ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(set & other, ElementsAre(3));
+  EXPECT_THAT(set - other, ElementsAre(1, 2));
+  EXPECT_THAT(set ^ std::set<int>({3, 4}), ElementsAre(1, 2, 4));
+  EXPECT_THAT(set.union_with({7}), ElementsAre(1, 2, 3, 7));
+  EXPECT_TRUE(set.issuperset({1, 2}));
+  EXPECT_TRUE(set.issubset(std::vector<int>{0, 1, 2, 3}));
+  EXPECT_TRUE(set.isdisjoint({8}));
+  set |= other;
+  set -= std::vector<int>{1};
+  EXPECT_THAT(set.copy(), ElementsAre(2, 3, 4));
+  set &= std::vector<int>{2, 3};
+  set ^= set;
+  EXPECT_TRUE(set.empty());
+  EXPECT_THROW(set.pop(), std::out_of_range);
+}
+
+struct Point {
+  int x = 0;
+  int y = 0;
+  friend bool operator==(const Point&, const Point&) = default;
+};
+
+TEST(NamespaceTest, keeps_values_of_any_type) {
+  const mp::Manager manager;
+  const auto ns = manager.ns();
+  ns["number"] = 7;
+  ns["text"] = "seven";
+  ns["point"] = Point{1, 2};
+  ns.set("list", manager.list<int>({1, 2}));
+  const int number = ns["number"];
+  EXPECT_EQ(number, 7);
+  std::string text = ns["text"];
+  text = ns["text"];
+  EXPECT_EQ(text, "seven");
+  EXPECT_TRUE(ns["text"] == "seven");
+  EXPECT_EQ(ns.get<Point>("point"), (Point{1, 2}));
+  ns.get<Numbers>("list").append(3);
+  EXPECT_THAT(ns.get<Numbers>("list").copy(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(ns.names(), ElementsAre("list", "number", "point", "text"));
+  EXPECT_THROW_MESSAGE(ns.get<double>("number"), mp::TransferError,
+                       "cannot read attribute 'number' as double: it is of type int");
+  EXPECT_THROW_MESSAGE(ns.get<int>("nothing"), std::out_of_range,
+                       "cannot read attribute 'nothing' of a Namespace: it is not there");
+  EXPECT_EQ(ns.get<int>("nothing", 5), 5);
+  EXPECT_EQ(ns.update<int>("number", [](int& n) { return n += 1; }), 8);
+  ns["copy"] = ns["point"];
+  EXPECT_EQ(ns.get<Point>("copy"), (Point{1, 2}));
+  ns.del("copy");
+  EXPECT_FALSE(ns.has("copy"));
+  EXPECT_THROW(ns.del("copy"), std::out_of_range);
+  EXPECT_THROW_MESSAGE(ns.set("_x", 1), mp::UsageError, "private to a process");
+  EXPECT_THROW(ns["_x"] = 1, mp::UsageError);
+  EXPECT_THROW(ns.set("", 1), mp::UsageError);
+}
+
+void put_a_handle(mp::Namespace ns) {
+  const mp::Event event;
+  event.set();
+  ns["event"] = event;
+}
+
+TEST(NamespaceTest, a_handle_outlives_the_process_that_put_it) {
+  const mp::Manager manager;
+  const auto ns = manager.ns();
+  run_one(put_a_handle, ns);
+  EXPECT_TRUE(ns.get<mp::Event>("event").is_set());
+}
+
+TEST(ManagerArrayTest, is_read_and_written_by_index) {
+  const mp::Manager manager;
+  const auto array = manager.array<int>(std::vector<int>{1, 2, 3});
+  array[0] = array[2];
+  EXPECT_EQ(array.load(-3), 3);
+  EXPECT_THROW(array.load(3), std::out_of_range);
+  EXPECT_THROW(array[-4] = 1, std::out_of_range);
+  array.set_slice({1, 3}, {8, 9});
+  EXPECT_THROW(array.set_slice({1, 3}, {8}), mp::UsageError);
+  EXPECT_EQ(array.update(0, [](int& value) { return value *= 10; }), 30);
+  EXPECT_THAT(array.slice({.stop = 2}), ElementsAre(30, 8));
+  EXPECT_EQ(array.size(), 3U);
+  EXPECT_EQ(manager.array<bool>(2).copy(), (std::vector<bool>{false, false}));
+}
+
+TEST(ManagerLockTest, works_with_the_guards_of_the_standard_library) {
+  const mp::Manager manager;
+  const auto first = manager.lock();
+  const auto second = manager.rlock();
+  {
+    const std::scoped_lock guard(first, second);
+    EXPECT_TRUE(first.locked());
+    EXPECT_FALSE(first.try_lock());
+    EXPECT_TRUE(second.try_lock());  // again
+    second.unlock();
+  }
+  std::unique_lock guard(first, 1s);
+  EXPECT_TRUE(guard.owns_lock());
+  EXPECT_FALSE(first.acquire(false));
+  EXPECT_FALSE(first.acquire(1ms));
+  EXPECT_FALSE(first.acquire(true, 1ms));
+  guard.unlock();
+  EXPECT_THROW_MESSAGE(first.release(), mp::UsageError, "released too many times");
+  EXPECT_THROW(second.release(), mp::UsageError);
+  EXPECT_FALSE(first.abandoned());
+}
+
+void append_in_pairs(mp::ManagerLock lock, Numbers book, int number) {
+  for (int i = 0; i < 25; ++i) {
+    const std::scoped_lock guard(lock);
+    book.append(number);
+    book.append(-number);
+  }
+}
+
+TEST(ManagerLockTest, lets_one_in_at_a_time) {
+  const mp::Manager manager;
+  const auto lock = manager.lock();
+  const auto book = manager.list<int>();
+  std::vector<mp::Process> processes;
+  for (int i = 1; i <= 4; ++i) processes.emplace_back(append_in_pairs, lock, book, i);
+  run(processes);
+  const auto entries = book.copy();
+  ASSERT_EQ(entries.size(), 200U);
+  for (std::size_t i = 0; i < entries.size(); i += 2) EXPECT_EQ(entries[i], -entries[i + 1]);
+}
+
+TEST(ManagerSemaphoreTest, counts_permits) {
+  const mp::Manager manager;
+  const auto semaphore = manager.semaphore(2);
+  EXPECT_TRUE(semaphore.acquire());
+  EXPECT_TRUE(semaphore.acquire(false));
+  EXPECT_FALSE(semaphore.acquire(false));
+  EXPECT_TRUE(semaphore.locked());
+  semaphore.release(3);
+  EXPECT_EQ(semaphore.get_value(), 3);
+  const auto bounded = manager.bounded_semaphore(1);
+  EXPECT_THROW_MESSAGE(bounded.release(), mp::UsageError, "released too many times");
+  EXPECT_THROW(manager.semaphore(-1), mp::UsageError);
+}
+
+void consume(mp::ManagerCondition condition, Numbers items, mp::ManagerValue<int> sum) {
+  for (int i = 0; i < 20; ++i) {
+    const std::scoped_lock guard(condition);
+    condition.wait_for([&] { return !items.empty(); });
+    const int item = items.pop(0);
+    sum.update([](int& total, int by) { total += by; }, item);
+  }
+}
+
+void produce(mp::ManagerCondition condition, Numbers items, int first) {
+  for (int i = 0; i < 20; ++i) {
+    const std::scoped_lock guard(condition);
+    items.append(first + i);
+    condition.notify();
+  }
+}
+
+TEST(ManagerConditionTest, brings_producers_and_consumers_together) {
+  const mp::Manager manager;
+  const auto lock = manager.lock();
+  for (const auto& condition : {manager.condition(), manager.condition(lock)}) {
+    const auto items = manager.list<int>();
+    const auto sum = manager.value<int>(0);
+    std::vector<mp::Process> processes;
+    processes.emplace_back(consume, condition, items, sum);
+    processes.emplace_back(consume, condition, items, sum);
+    processes.emplace_back(produce, condition, items, 0);
+    processes.emplace_back(produce, condition, items, 1000);
+    run(processes);
+    EXPECT_EQ(sum.get(), 20 * 1000 + 2 * 190);
+  }
+  EXPECT_FALSE(lock.locked());
+}
+
+TEST(ManagerConditionTest, shares_a_lock_with_others) {
+  const mp::Manager manager;
+  const auto lock = manager.rlock();
+  const auto one = manager.condition(lock);
+  const auto two = manager.condition(lock);
+  EXPECT_THROW_MESSAGE(one.notify(), mp::UsageError, "does not own its lock");
+  EXPECT_THROW(one.wait_for([] { return true; }), mp::UsageError);
+  EXPECT_TRUE(lock.acquire());
+  two.notify_all();
+  EXPECT_FALSE(one.wait(1ms));
+  EXPECT_FALSE(two.wait_for([] { return false; }, 1ms));
+  EXPECT_TRUE(two.locked());
+  one.release();
+  EXPECT_FALSE(lock.locked());
+}
+
+TEST(ManagerConditionTest, has_no_lock_of_another_manager) {
+  const mp::Manager manager;
+  const mp::Manager other;
+  EXPECT_THROW_MESSAGE(manager.condition(other.lock()), mp::UsageError,
+                       "its lock belongs to another manager");
+}
+
+void meet(mp::ManagerBarrier barrier, Numbers places) {
+  for (int round = 0; round < 10; ++round) places.append(barrier.wait());
+}
+
+TEST(ManagerBarrierTest, parties_pass_together) {
+  const mp::Manager manager;
+  const auto barrier = manager.barrier(3);
+  const auto places = manager.list<int>();
+  std::vector<mp::Process> processes;
+  for (int i = 0; i < 3; ++i) processes.emplace_back(meet, barrier, places);
+  run(processes);
+  for (int place = 0; place < 3; ++place) EXPECT_EQ(places.count(place), 10U);
+  EXPECT_THROW(barrier.wait(1ms), mp::BrokenBarrierError);
+  EXPECT_TRUE(barrier.broken());
+  barrier.reset();
+  EXPECT_FALSE(barrier.broken());
+  EXPECT_EQ(barrier.parties(), 3);
+  barrier.abort();
+  EXPECT_THROW(barrier.wait(), mp::BrokenBarrierError);
+  EXPECT_THROW(manager.barrier(0), mp::UsageError);
+  EXPECT_THROW(manager.barrier(2, 1ms).wait(), mp::BrokenBarrierError);
+}
+
+void square_all(mp::ManagerQueue<int> jobs, mp::ManagerQueue<int> results) {
+  for (auto& job : jobs) results.put(job * job);
+}
+
+TEST(ManagerQueueTest, carries_jobs_and_results) {
+  const mp::Manager manager;
+  const auto jobs = manager.queue<int>(3);
+  const auto results = manager.queue<int>();
+  mp::Process first(square_all, jobs, results);
+  mp::Process second(square_all, jobs, results);
+  first.start();
+  second.start();
+  for (int i = 0; i < 50; ++i) jobs.put(i);
+  jobs.shutdown();
+  first.join();
+  second.join();
+  auto squares = results.get_many(100);
+  std::sort(squares.begin(), squares.end());
+  ASSERT_EQ(squares.size(), 50U);
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(squares[static_cast<std::size_t>(i)], i * i);
+}
+
+TEST(ManagerQueueTest, says_full_and_empty) {
+  const mp::Manager manager;
+  const auto queue = manager.queue<std::string>(2);
+  EXPECT_THROW(queue.get_nowait(), mp::Empty);
+  EXPECT_THROW(queue.get(1ms), mp::Empty);
+  EXPECT_EQ(queue.try_get(), std::nullopt);
+  queue.put("a");
+  queue.put_nowait("b");
+  EXPECT_TRUE(queue.full());
+  EXPECT_THROW(queue.put_nowait("c"), mp::Full);
+  EXPECT_THROW(queue.put("c", 1ms), mp::Full);
+  EXPECT_FALSE(queue.try_put("c"));
+  EXPECT_EQ(queue.put_many({"c", "d"}, 1ms), 0U);
+  EXPECT_EQ(queue.qsize(), 2U);
+  EXPECT_EQ(queue.get(), "a");
+  EXPECT_THAT(queue.get_many(5), ElementsAre("b"));
+  EXPECT_TRUE(queue.empty());
+  EXPECT_THROW(queue.get_many(-1), mp::UsageError);
+  queue.shutdown();
+  EXPECT_THROW(queue.put("x"), mp::ShutDown);
+  EXPECT_THROW(queue.get(), mp::ShutDown);
+  EXPECT_THROW(manager.queue<int>(-1), mp::UsageError);
+}
+
+void work_off(mp::ManagerJoinableQueue<int> jobs, int count) {
+  for (int i = 0; i < count; ++i) {
+    static_cast<void>(jobs.get());
+    jobs.task_done();
+  }
+}
+
+TEST(ManagerQueueTest, join_waits_for_the_last_report) {
+  const mp::Manager manager;
+  const auto jobs = manager.joinable_queue<int>();
+  for (int i = 0; i < 20; ++i) jobs.put(i);
+  EXPECT_FALSE(jobs.join(0s));
+  std::vector<mp::Process> processes;
+  processes.emplace_back(work_off, jobs, 10);
+  processes.emplace_back(work_off, jobs, 10);
+  for (auto& process : processes) process.start();
+  EXPECT_TRUE(jobs.join());
+  for (auto& process : processes) process.join();
+  EXPECT_THROW(jobs.task_done(), mp::UsageError);
+  EXPECT_EQ(jobs.lost(), 0U);
+}
+
+}  // namespace
+}  // namespace royong_test
