@@ -38,7 +38,7 @@ auto wait_for(Attempt attempt, Hopeless hopeless, sync::EventCount& events, Time
   const auto deadline = timeout.deadline();
   int haste = what == For::message && std::exchange(expects_answer, false) ? hasty_looks : 0;
   sync::Spinner spinner(spin_rounds, &events);
-  if (what == For::message && haste == 0) spinner.look_from_afar();
+  if (what == For::message) haste == 0 ? spinner.look_from_afar() : spinner.yield_soon();
   while (spinner.once()) {
     for (; haste > 0 && hopeless(); --haste) sync::pause();
     if (hopeless()) continue;

@@ -100,6 +100,12 @@ class Spinner {
   /// The pauses are as long as they get from the first one on: for a word that is written often, where one look may find much.
   void look_from_afar() noexcept { pauses_ = longest; }
 
+  /** @brief Yields after a few short pauses already: where both sides share a processor, one of them waits for the other's spin to end.
+   *
+   *  For turns that are taken one after the other. Where both are awake on processors of their own it costs one system call.
+   */
+  void yield_soon() noexcept { soon_ = 4; }
+
   /// Waits a moment. @return false when the budget is used up: sleep now
   bool once() noexcept {
     if (left_ <= 0) {
@@ -107,7 +113,11 @@ class Spinner {
       return false;
     }
     --left_;
-    if (++round_ % 16 == 0) {
+    if (++round_ == soon_) {
+      ::sched_yield();
+      return true;
+    }
+    if (round_ % 16 == 0) {
       // One processor that both sides share: the yield would let each of them look only after the other's sixteen rounds.
       count_processors();
       if (!several_processors()) left_ = 0;
@@ -139,6 +149,7 @@ class Spinner {
 
   int left_;
   int round_ = 0;
+  int soon_ = 0;  ///< the round that yields beside every sixteenth; 0: none
   int pauses_ = 1;
   bool over_ = false;
   SpinHistory* history_ = nullptr;
