@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// A manager that other programs reach, on this machine or another: a queue of jobs and a dict of results, found by their
+// names. Here the other program is a child process that knows nothing but the address and the key.
+#include <royong/init.hpp>
+#include <royong/manager.hpp>
+#include <royong/process.hpp>
+
+#include <iostream>
+#include <string>
+
+namespace mp = royong;
+
+void work(std::string address) {
+  mp::Manager manager = mp::Manager::connect({.address = address, .authkey = "gotong royong"});
+  const auto jobs = manager.find<mp::ManagerQueue<int>>("jobs");
+  const auto squares = manager.find<mp::ManagerDict<int, int>>("squares");
+  for (auto& job : jobs) squares[job] = job * job;  // ends when the queue is shut down and drained
+}
+
+int main(int argc, char** argv) {
+  mp::init(argc, argv);
+
+  mp::Manager manager = mp::Manager::serve({.address = "127.0.0.1:0", .authkey = "gotong royong"});
+  const auto jobs = manager.queue<int>();
+  const auto squares = manager.dict<int, int>();
+  manager.publish("jobs", jobs);
+  manager.publish("squares", squares);
+
+  mp::Process first(work, manager.address());
+  mp::Process second(work, manager.address());
+  first.start();
+  second.start();
+  for (int i = 1; i <= 5; ++i) jobs.put(i);
+  jobs.shutdown();
+  first.join();
+  second.join();
+  for (const auto& [number, square] : squares.copy()) {
+    std::cout << number << " squared is " << square << "\n";
+  }
+}
