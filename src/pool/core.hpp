@@ -90,6 +90,7 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
 
     void lock() { lock_.lock(); }
     void unlock() {
+      if (pool_.ended_.empty()) return lock_.unlock();
       const auto ended = std::exchange(pool_.ended_, {});
       lock_.unlock();
     }
