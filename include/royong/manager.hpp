@@ -27,6 +27,7 @@
 #include "royong/manager/list.hpp"
 #include "royong/manager/lock.hpp"
 #include "royong/manager/namespace.hpp"
+#include "royong/manager/pool.hpp"
 #include "royong/manager/proxy.hpp"
 #include "royong/manager/queue.hpp"
 #include "royong/manager/semaphore.hpp"
@@ -207,6 +208,8 @@ class ROYONG_API Manager {
     return make_proxy<ManagerCondition>(lock);
   }
   ManagerEvent event() const { return make_proxy<ManagerEvent>(); }
+  /// @param processes workers; 0: one for each processor. Not in another program's manager
+  ManagerPool pool(int processes = 0) const { return make_proxy<ManagerPool>(processes); }
   /// @param timeout for each `wait` that names none @throws UsageError fewer parties than one
   ManagerBarrier barrier(int parties, Timeout timeout = forever) const {
     return make_proxy<ManagerBarrier>(parties, timeout);

@@ -7,6 +7,7 @@
 #include <concepts>     // for std::same_as
 #include <cstddef>      // for std::byte
 #include <cstdint>      // for std::uint64_t
+#include <span>         // for std::span
 #include <string>       // for std::string
 #include <string_view>  // for std::string_view
 #include <vector>       // for std::vector
@@ -70,6 +71,36 @@ class ROYONG_API PackedValue {
   bool portable_ = true;
   std::vector<std::byte> bytes_;
   std::vector<ObjectRef> objects_;  // behind the handles in bytes_
+};
+
+/** @brief Bytes that only those who wrote them can read, with the references behind the handles in them. For processes of one family. */
+class ROYONG_API PackedBytes {
+ public:
+  PackedBytes() = default;
+  /// What was written, with `Transit::argument`.
+  explicit PackedBytes(Writer& out);
+
+  std::span<const std::byte> bytes() const noexcept { return bytes_; }
+
+  template <class Archive>
+  void serialize(Archive& ar) {
+    refuse_foreign(ar);
+    ar(bytes_);
+    if constexpr (Archive::is_saving) {
+      write_objects(ar);
+    } else {
+      read_objects(ar);
+    }
+  }
+
+ private:
+  static void refuse_foreign(Writer& out);
+  static void refuse_foreign(Reader& in);
+  void write_objects(Writer& out) const;
+  void read_objects(Reader& in);
+
+  std::vector<std::byte> bytes_;
+  std::vector<ObjectRef> objects_;
 };
 
 }  // namespace royong::inline v0::detail
