@@ -67,10 +67,14 @@ class Agent final : private Receiver {
       ::sched_yield();
       return;
     }
-    const auto until = now + backoff_.sleep_time();
+    LocalNode* busy = nullptr;
+    for (auto& [id, session] : sessions_) {
+      if (busy == nullptr || session.node->has_tasks()) busy = session.node.get();
+    }
+    const auto until = now + backoff_.sleep_time(busy != nullptr && busy->has_tasks());
     // Results end the sleep, messages do not: MPI has no way to wait that costs nothing.
-    if (sessions_.size() == 1) {
-      sessions_.begin()->second.node->sleep(until);
+    if (busy != nullptr) {
+      busy->sleep(until);
     } else {
       std::this_thread::sleep_until(until);
     }

@@ -27,9 +27,9 @@ class Backoff {
   }
   /// Whether to look again at once (the caller yields the processor in between).
   bool spins(Clock::time_point now) const noexcept { return now - last_ < spin_time; }
-  /// How long to sleep now.
-  Clock::duration sleep_time() noexcept {
-    const auto time = sleep_;
+  /// How long to sleep now. @param busy something is under way, so that something is to be expected
+  Clock::duration sleep_time(bool busy) noexcept {
+    const auto time = std::min<Clock::duration>(sleep_, busy ? longest_if_busy : longest);
     sleep_ = std::min<Clock::duration>(sleep_ + sleep_ / 4, longest);
     return time;
   }
@@ -37,6 +37,7 @@ class Backoff {
  private:
   static constexpr std::chrono::microseconds spin_time{150};
   static constexpr std::chrono::microseconds shortest{30};
+  static constexpr std::chrono::microseconds longest_if_busy{200};
   static constexpr std::chrono::milliseconds longest{2};
 
   Clock::time_point last_{};

@@ -126,7 +126,7 @@ bool Cluster::wait(const std::atomic<std::uint32_t>& flag, LocalNode* sleep_in,
     } else if (backoff.spins(now)) {
       ::sched_yield();
     } else {
-      const auto until = std::min(deadline, now + backoff.sleep_time());
+      const auto until = std::min(deadline, now + backoff.sleep_time(true));
       if (sleep_in != nullptr) {
         sleep_in->sleep(until);
       } else {
@@ -319,7 +319,7 @@ void Cluster::drive() {
       lock.unlock();
       {
         const StateRef<Session> keep(busy);
-        busy->sleep_in_local(now + backoff.sleep_time());
+        busy->sleep_in_local(now + backoff.sleep_time(true));
       }
       lock.lock();
     }

@@ -120,8 +120,8 @@ class Cluster final : private Receiver {
   bool driver_idles_ = false;
   std::atomic<std::uint32_t> all_here_{0};
   std::atomic<std::uint32_t> all_left_{0};
-  bool ended_ = false;  // a task has, since the last time that somebody was woken
-  bool ending_ = false;        // the agents were told to end
+  bool ended_ = false;   // a task has, since the last time that somebody was woken
+  bool ending_ = false;  // the agents were told to end
   bool stop_ = false;
   int waiters_ = 0;  // threads of the user's that drive
   std::condition_variable driver_wake_;

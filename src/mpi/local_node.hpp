@@ -59,7 +59,7 @@ class LocalNode {
   void end() noexcept;
 
   std::uint32_t workers() const { return workers_; }
-  PoolStats stats() { return pool_->stats(); }
+  bool has_tasks() const noexcept { return first_ != nullptr; }
 
   /// Hands a call to the pool. Whatever happens to it, `take` tells; nothing is thrown.
   void run(const TaskHead& head, std::string name, std::span<std::byte> call);

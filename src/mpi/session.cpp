@@ -82,7 +82,7 @@ void Session::start() {
     local_ = std::move(local);
     nudged_.store(local_.get(), std::memory_order_release);
     node_workers_[own_node] = local_->workers();
-    scheduler_.join(own_node, local_->workers(), Cluster::now_ns());
+    if (plan_.use_rank_0) join_own_node();
     open_answered_[own_node] = true;
     if (all_have_answered()) answered_.store(1, std::memory_order_release);
   } catch (...) {
@@ -97,7 +97,10 @@ void Session::start() {
       get_logger()->warn(
           "rank {} has not joined within the time for the start: it is not waited for", node);
   }
+  if (scheduler_.joined() == 0) join_own_node();
 }
+
+void Session::join_own_node() { scheduler_.join(own_node, local_->workers(), Cluster::now_ns()); }
 
 PoolPlan Session::local_plan() const {
   PoolPlan plan = plan_.pool;
@@ -341,6 +344,7 @@ void Session::lost(NodeId node) { cluster_.lose(node, ""); }
 
 void Session::lose(NodeId node) {
   scheduler_.lose(node);
+  if (local_ != nullptr && scheduler_.joined() == 0) join_own_node();
   for (auto& [number, pending] : pending_) {
     if (pending->node == node) pending->there.store(1, std::memory_order_release);
   }
@@ -597,6 +601,7 @@ MpiStats Session::mpi_stats() {
     info.workers = static_cast<int>(node_workers_[node]);
     info.alive = scheduler_.state(node) == NodeState::joined;
     info.reason = rank.reason;
+    info.pid = rank.hello.pid;
     stats.nodes.push_back(std::move(info));
   }
   return stats;

@@ -96,6 +96,7 @@ class Session final : public MpiCore, private NodeActions {
 
   royong::detail::PoolPlan local_plan() const;
   void send_open(NodeId node);
+  void join_own_node();
   bool all_have_answered() const noexcept;
   void take_local();
   void take_result(NodeId from, std::uint64_t ticket, Outcome outcome,

@@ -25,6 +25,8 @@ struct NodeInfo {
   bool alive = false;
   /// Why not: it was refused, or lost.
   std::string reason{};
+  /// Of the process, on its host.
+  int pid = 0;
 };
 
 /// What an executor has done, for the curious and for tests.
@@ -44,6 +46,7 @@ struct MpiPlan {
   std::chrono::nanoseconds node_timeout{};
   std::chrono::nanoseconds start_timeout{};
   std::size_t max_backlog = 0;
+  bool use_rank_0 = true;
 };
 
 /** @brief The engine behind an MPIPoolExecutor: a pool whose workers are on many machines.

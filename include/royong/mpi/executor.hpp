@@ -31,6 +31,8 @@ struct MpiOptions {
   std::chrono::milliseconds start_timeout{30000};
   /// Bytes of calls that wait on rank 0 for a node to have room. Beyond them `submit` waits.
   std::size_t max_backlog = std::size_t{256} << 20;
+  /// Whether this rank runs tasks as well. If not, it does so only when no other node is left.
+  bool use_rank_0 = true;
 };
 
 /** @brief Worker processes on every node of an MPI job, and functions that run in them. Move-only.
@@ -64,8 +66,8 @@ class MPIPoolExecutor {
   explicit MPIPoolExecutor(MpiOptions options = {})
       : core_(MpiCore::create(
             {detail::PoolAccess::plan(options.workers_per_node, std::move(options.pool)),
-             options.heartbeat, options.node_timeout, options.start_timeout,
-             options.max_backlog})) {}
+             options.heartbeat, options.node_timeout, options.start_timeout, options.max_backlog,
+             options.use_rank_0})) {}
   MPIPoolExecutor(MPIPoolExecutor&& other) noexcept = default;
   MPIPoolExecutor& operator=(MPIPoolExecutor&& other) noexcept {
     std::swap(core_, other.core_);
