@@ -31,6 +31,7 @@ OTHER_PROGRAMS = {
     "python_sync.json": [sys.executable, HERE / "peers" / "python_sync.py"],
     "python_queue.json": [sys.executable, HERE / "peers" / "python_queue.py"],
     "python_pipe.json": [sys.executable, HERE / "peers" / "python_pipe.py"],
+    "python_manager.json": [sys.executable, HERE / "peers" / "python_manager.py"],
     # By the system's Python: its package is the one that is built for the installed Open MPI.
     "mpi4py.json": [*mpirun(3), "/usr/bin/python3", "-m", "mpi4py.futures", HERE / "peers" / "mpi4py_tasks.py"],
     "open_mpi.json": [*mpirun(2), HERE.parent / "build" / "release" / "bench" / "open_mpi"],
@@ -173,6 +174,14 @@ GOALS = {
     "Q5_asleep": ("same, both asleep, p50", "Queue", False, [("<= 1.1x pipe", peer_times("pipe", 1 / 1.1))]),
     "Q5_1MiB": ("same, 1 MiB, busy", "Queue", False, [("<= 170 us", at_most(170e3))]),
     "Q6": ("Queue, batches of 64, 8 B", None, True, [(">= 50 M/s", at_least(50e6))]),
+    "M1": (
+        "a dict's set in a manager, round trip, p50",
+        "Manager",
+        False,
+        [("<= 2 us", at_most(2000)), ("10x Python", peer_times("Python_SyncManager", 10))],
+    ),
+    "M2_one_by_one": ("manager, sets one by one", "Manager", True, [(">= 0.5 M/s", at_least(0.5e6))]),
+    "M2_pipelined": ("same, 64 in flight", "Manager", True, [(">= 1 M/s", at_least(1e6))]),
     "T1": (
         "no-op tasks, a future each",
         "apply_async",

@@ -55,7 +55,9 @@ std::uint32_t thread_number() noexcept {
   return own;
 }
 
-[[noreturn]] void throw_gone(const std::string& reason) { throw EndOfFile(reason); }
+std::exception_ptr gone() {
+  return std::make_exception_ptr(EndOfFile("the manager's server is gone"));
+}
 
 std::span<const std::byte> bytes_of(const auto& object) {
   return std::as_bytes(std::span(&object, 1));
@@ -152,7 +154,7 @@ bool ClientSession::is_usable() const noexcept {
 }
 
 void ClientSession::require_usable() const {
-  if (ended_) throw_gone(end_reason_);
+  if (ended_) std::rethrow_exception(end_reason_);
 }
 
 std::uint64_t ClientSession::enter(Pending pending) {
@@ -189,7 +191,7 @@ void ClientSession::send() {
   try {
     line_->flush();
   } catch (const BrokenPipe&) {
-    fail_all("the manager's server is gone");
+    fail_all(gone());
   }
 }
 
@@ -211,7 +213,7 @@ void ClientSession::make_room(Lock& lock) {
           line_->wait(never, Instant::max());
         } catch (const EndOfFile&) {
           lock.lock();
-          fail_all("the manager's server is gone");
+          fail_all(gone());
           lock.unlock();
         }
         lock.lock();
@@ -315,7 +317,8 @@ void ClientSession::close() noexcept {
   } catch (const std::exception&) {
     // The server sees the end of the line.
   }
-  fail_all("the session with the manager was closed in this process");
+  fail_all(std::make_exception_ptr(
+      EndOfFile("the session with the manager was closed in this process")));
 }
 
 // ---- Answers ----
@@ -378,11 +381,10 @@ void ClientSession::complete(TaskState& state, Ending ending) noexcept {
   state.release();
 }
 
-void ClientSession::fail_all(const std::string& reason) noexcept {
+void ClientSession::fail_all(const std::exception_ptr& error) noexcept {
   if (ended_) return;
+  end_reason_ = error;
   ended_ = true;
-  end_reason_ = reason;
-  const auto error = std::make_exception_ptr(EndOfFile(reason));
   for (auto& pending : pending_) {
     const Pending lost = std::exchange(pending, {nullptr, nullptr, pending.life});
     if (lost.waiting != nullptr) {
@@ -403,16 +405,19 @@ void ClientSession::fail_all(const std::string& reason) noexcept {
 /// Takes what is there; the lock is open meanwhile. The caller leads.
 void ClientSession::receive(Lock& lock) {
   lock.unlock();
-  std::string reason;
+  std::exception_ptr reason;
   try {
     if (line_->may_receive()) line_->receive(64, *this);
   } catch (const EndOfFile&) {
-    reason = "the manager's server is gone";
+    reason = gone();
+  } catch (const AuthenticationError&) {
+    reason = std::current_exception();
   } catch (const std::exception& error) {
-    reason = std::string("the session with the manager has ended: ") + error.what();
+    reason = std::make_exception_ptr(
+        EndOfFile(std::string("the session with the manager has ended: ") + error.what()));
   }
   lock.lock();
-  if (!reason.empty()) fail_all(reason);
+  if (reason) fail_all(reason);
 }
 
 void ClientSession::lead(Lock& lock, const std::atomic<std::uint32_t>& flag, Instant deadline) {
@@ -425,14 +430,14 @@ void ClientSession::lead(Lock& lock, const std::atomic<std::uint32_t>& flag, Ins
     if (line_->unsent() != 0) send();
     if (deadline != Instant::max() && Timeout::Clock::now() >= deadline) return;
     lock.unlock();
-    std::string reason;
+    bool is_gone = false;
     try {
       line_->wait(flag, deadline);
     } catch (const EndOfFile&) {
-      reason = "the manager's server is gone";
+      is_gone = true;
     }
     lock.lock();
-    if (!reason.empty()) fail_all(reason);
+    if (is_gone) fail_all(gone());
   }
 }
 
@@ -609,7 +614,7 @@ StateRef<Session> session_with(const ObjectRef& server) {
     return StateRef<Session>(found->second);
   }
   const auto& state = server_state(server.record());
-  if (!memory::is_alive({state.owner.load()})) throw_gone("the manager's server is gone");
+  if (!memory::is_alive({state.owner.load()})) std::rethrow_exception(gone());
   auto [mine, theirs] = Pipe();
   session = StateRef<ClientSession>(new ClientSession(std::move(mine), server));
   session->greet(nullptr);
@@ -618,9 +623,9 @@ StateRef<Session> session_with(const ObjectRef& server) {
         ObjectRef::acquire(state.door, ObjectKind::connection, 0));
     door.send(theirs);
   } catch (const BrokenPipe&) {
-    throw_gone("the manager's server is gone");
+    std::rethrow_exception(gone());
   } catch (const TransferError&) {
-    throw_gone("the manager's server is gone");
+    std::rethrow_exception(gone());
   }
   tell(server.record());
   sessions.table.insert_or_assign(server.name().serial, session.get());

@@ -96,7 +96,7 @@ class ClientSession final : public detail::Session,
   void make_room(Lock& lock);
   void hand_out(const AnswerHead& head, std::span<const std::byte> body);
   void complete(detail::TaskState& state, detail::Ending ending) noexcept;
-  void fail_all(const std::string& reason) noexcept;
+  void fail_all(const std::exception_ptr& error) noexcept;
   void need_driver();
 
   void receive(Lock& lock);
@@ -113,7 +113,7 @@ class ClientSession final : public detail::Session,
 
   std::mutex mutex_;                ///< guards what follows; callers keep it for short
   std::atomic<bool> ended_{false};  ///< changed under the lock
-  std::string end_reason_;
+  std::exception_ptr end_reason_;   ///< before `ended_`
   bool has_leader_ = false;
   sync::EventCount changed_{};  ///< followers and the driver sleep here; of this process alone
   std::vector<Pending> pending_;

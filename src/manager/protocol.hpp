@@ -10,7 +10,7 @@
  *  | hello | Hello | Welcome |
  *  | call | arguments | result |
  *  | function | FunctionId, callable, arguments | result |
- *  | create | family: FunctionId of the creator, arguments; foreign: its name, the signature of the class, arguments | target |
+ *  | create | family: FunctionId of the creator, arguments; foreign: its hash, the signature and the name of the class, arguments | target |
  *  | release | number of references | none |
  *  | publish | name, target | nothing |
  *  | unpublish | name | whether it was there |

@@ -235,11 +235,7 @@ void Server::accept_local() {
       auto end = door_->recv<Connection>(std::chrono::seconds(0));
       auto session =
           std::make_shared<ServerSession>(*this, ++last_session_, make_pipe_line(end), false);
-      if (is_full()) {
-        refuse(*session);
-        continue;
-      }
-      add_session(std::move(session));
+      if (admit(*session)) add_session(std::move(session));
     }
   } catch (const std::exception& error) {
     detail::warn("a client did not get into the manager: {}", error.what());
@@ -251,10 +247,7 @@ void Server::accept_foreign() {
     try {
       auto session = std::make_shared<ServerSession>(
           *this, ++last_session_, make_stream_line(std::move(stream), limits().message), true);
-      if (is_full()) {
-        refuse(*session);
-        continue;
-      }
+      if (!admit(*session)) continue;
       epoll_->add(session->line().fd(), EPOLLIN, session->id());
       add_session(std::move(session));
     } catch (const std::exception& error) {
@@ -263,18 +256,23 @@ void Server::accept_foreign() {
   }
 }
 
-bool Server::is_full() const noexcept {
-  return sessions_.size() >= static_cast<std::size_t>(std::max(limits().sessions, 1));
-}
-
-/// Its first call, the hello, is answered before it was read.
-void Server::refuse(ServerSession& session) {
-  detail::warn("the manager has {} clients: one more was refused", sessions_.size());
-  session.fail(first_call,
-               std::make_exception_ptr(UsageError(
-                   "the manager has as many clients as it may have; see ManagerLimits::sessions")),
-               {});
-  session.flush();
+/** @brief Whether the session may stay; one too many may, to be told so when it says hello.
+ *
+ *  Of those that were refused only a few are kept: in a flood of silent clients the others are hung up at once.
+ */
+bool Server::admit(ServerSession& session) {
+  constexpr std::size_t kept_refused = 64;
+  const auto most = static_cast<std::size_t>(std::max(limits().sessions, 1));
+  if (sessions_.size() < most) {
+    told_full_ = false;
+    return true;
+  }
+  // Once for a flood, not once for each of its clients.
+  if (!std::exchange(told_full_, true)) {
+    detail::warn("the manager has {} clients: more are refused", sessions_.size());
+  }
+  session.refuse();
+  return sessions_.size() < most + kept_refused;
 }
 
 void Server::end_sessions() {
@@ -288,11 +286,16 @@ void Server::end_sessions() {
     sessions_.pop_back();
     std::erase(to_flush_, gone.get());
     if (epoll_ && gone->line().fd() >= 0) epoll_->remove(gone->line().fd());
-    gone->drop();
-    for (auto& entry : entries_) {
-      if (entry.object) entry.object->forget(gone->id());
-    }
+    forget(*gone);
   }
+}
+
+void Server::forget(ServerSession& session) {
+  session.drop();
+  for (auto& entry : entries_) {
+    if (entry.object) entry.object->forget(session.id());
+  }
+  clear_graves();
 }
 
 void Server::has_answers(ServerSession& session) {
@@ -379,6 +382,14 @@ void Server::handle(const RequestHead& head, Reader& in, detail::AnswerSink& sin
                     ServerSession* from) noexcept {
   const detail::SessionId id = from != nullptr ? from->id() : own_session_id;
   IncomingCall call(in, sink, head.call, {id, head.thread});
+  if (from != nullptr && from->is_refused()) {
+    if (head.call == 0) return;
+    sink.fail(head.call,
+              std::make_exception_ptr(UsageError(
+                  "the manager has as many clients as it may have; see ManagerLimits::sessions")),
+              {});
+    return from->end_soon();
+  }
   if (from != nullptr && !from->is_greeted() &&
       head.verb != static_cast<std::uint32_t>(Verb::hello)) {
     return from->end("it did not say hello");

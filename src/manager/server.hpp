@@ -75,6 +75,8 @@ class Server {
   detail::ObjectRef object(std::uint64_t id);
   std::uint64_t number_of(const detail::TargetRef& target);
   std::uint32_t count_starved(int change) noexcept;
+  /// A session has ended: lets go of what it held.
+  void forget(ServerSession& session);
   /// A call of the server's own that was not answered at once is not waited for.
   void forget_own(std::uint64_t id) noexcept;
 
@@ -96,8 +98,7 @@ class Server {
   void accept_local();
   void accept_foreign();
   void add_session(std::shared_ptr<ServerSession> session);
-  bool is_full() const noexcept;
-  void refuse(ServerSession& session);
+  bool admit(ServerSession& session);
   void end_sessions();
   void look_for_the_dead();
   bool clear_graves();
@@ -126,6 +127,7 @@ class Server {
   detail::SessionId last_session_ = 0;
   detail::StateRef<detail::Session> own_;
   bool ending_ = false;
+  bool told_full_ = false;
   bool changed_ = false;  ///< something was called since the last snapshot
   std::uint64_t turns_ = 0;
 

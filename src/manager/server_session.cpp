@@ -31,13 +31,17 @@ bool ServerSession::serve() noexcept {
   try {
     // Answers first: while they do not fit, no more are made.
     if (line_->unsent() != 0 && !flush()) return false;
+    if (ends_soon_) {
+      end({});
+      return true;
+    }
     if (!line_->may_receive()) return false;
     in_turn_ = true;
     const auto count = line_->receive(messages_a_turn, *this);
     in_turn_ = false;
     if (count == 0) return false;
     quiet_turns_ = 0;
-    flush();
+    if (flush() && ends_soon_) end({});
     return true;
   } catch (const EndOfFile&) {
     end({});

@@ -39,6 +39,12 @@ class ServerSession final : public detail::AnswerSink,
   bool is_lively() const noexcept { return quiet_turns_ < patience; }
   bool is_starved() const noexcept { return is_starved_; }
 
+  /// It is one too many: its first call fails, and that is its end.
+  void refuse() noexcept { is_refused_ = true; }
+  bool is_refused() const noexcept { return is_refused_; }
+  /// When what was answered has left.
+  void end_soon() noexcept { ends_soon_ = true; }
+
   bool is_greeted() const noexcept { return is_greeted_; }
   void greet(memory::Owner owner) noexcept {
     is_greeted_ = true;
@@ -79,6 +85,8 @@ class ServerSession final : public detail::AnswerSink,
   std::unique_ptr<Line> line_;
   memory::Owner owner_;
   bool is_greeted_ = false;
+  bool is_refused_ = false;
+  bool ends_soon_ = false;
   bool ended_ = false;
   bool is_starved_ = false;
   bool in_turn_ = false;

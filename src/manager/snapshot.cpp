@@ -29,7 +29,8 @@ constexpr std::string_view magic = "RYSNAP1\n";
 
 struct SavedObject {
   std::uint64_t number = 0;
-  std::string type;
+  std::string type;  ///< for the text of an error
+  std::uint64_t hash = 0;
   std::uint64_t signature = 0;
   std::vector<std::byte> bytes;
 };
@@ -95,7 +96,7 @@ class RestoringPeer final : public ForeignPeer {
     if (known.target) return known.target;
     if (known.is_being_made) throw TransferError("objects refer to each other in a circle");
     known.is_being_made = true;
-    const auto& type = restorable_type(known.saved->type);
+    const auto& type = restorable_type(known.saved->hash, known.saved->type);
     if (type.signature != known.saved->signature) {
       throw TransferError("the type " + known.saved->type + " has other operations now");
     }
@@ -151,8 +152,11 @@ void write_snapshot(const std::filesystem::path& file,
     Writer out(detail::Transit::foreign);
     const ForeignPeer::Scope scope(&peer);
     type.save(object, out);
-    saved.objects.push_back(
-        {number, std::string(type.name), type.signature, {out.bytes().begin(), out.bytes().end()}});
+    saved.objects.push_back({number,
+                             std::string(type.name),
+                             type.hash,
+                             type.signature,
+                             {out.bytes().begin(), out.bytes().end()}});
   }
   Writer body(detail::Transit::foreign);
   detail::encode(body, saved);

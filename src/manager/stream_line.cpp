@@ -29,10 +29,12 @@ class StreamLine final : public Line {
     const auto frame =
         channel::encode_frame_header({.length = head.size() + body.size(), .type = frame_type});
     const std::lock_guard lock(mutex_);
-    out_.reserve(out_.size() + frame.size() + head.size() + body.size());
+    const auto padding = channel::padding_behind(head.size() + body.size());
+    out_.reserve(out_.size() + frame.size() + head.size() + body.size() + padding.size());
     out_.insert(out_.end(), frame.begin(), frame.end());
     out_.insert(out_.end(), head.begin(), head.end());
     out_.insert(out_.end(), body.begin(), body.end());
+    out_.insert(out_.end(), padding.begin(), padding.end());
   }
 
   bool flush() override {

@@ -170,8 +170,9 @@ void write_creator(OutgoingCall& call, const RegisteredCreator& creator, Functio
   if (call.session().foreign() == nullptr) {
     out.write_plain(id().bits);
   } else {
-    encode(out, std::string(creator.name));
+    out.write_plain(creator.hash);
     out.write_plain(creator.type().signature);
+    encode(out, std::string(creator.type().name));
   }
 }
 
@@ -188,9 +189,9 @@ namespace {
 constinit std::atomic<const RegisteredCreator*> creators{nullptr};
 }
 
-RegisteredCreator::RegisteredCreator(std::string_view creator_name,
-                                     const ServedType& (*of)() noexcept, Creator function) noexcept
-    : name(creator_name), type(of), creator(function) {
+RegisteredCreator::RegisteredCreator(std::uint64_t creator_hash, const ServedType& (*of)() noexcept,
+                                     Creator function) noexcept
+    : hash(creator_hash), type(of), creator(function) {
   next = creators.load(std::memory_order_relaxed);
   while (!creators.compare_exchange_weak(next, this, std::memory_order_release)) {
   }

@@ -178,11 +178,12 @@ detail::ServedOperation operation_of(const ServedObject& object, std::uint32_t n
 }
 
 detail::Creator foreign_creator(detail::Reader& in) {
-  const auto name = detail::decode<std::string>(in);
-  std::uint64_t signature = 0;
+  std::uint64_t hash = 0, signature = 0;
+  in.read_plain(hash);
   in.read_plain(signature);
+  const auto name = detail::decode<std::string>(in);
   const auto* creator = detail::first_creator();
-  while (creator != nullptr && creator->name != name) creator = creator->next;
+  while (creator != nullptr && creator->hash != hash) creator = creator->next;
   // A user's own class is made for others only if it was registered.
   if (creator == nullptr || (creator->type().operations.empty() &&
                              detail::registered_names(creator->type()).name.empty())) {
@@ -194,10 +195,10 @@ detail::Creator foreign_creator(detail::Reader& in) {
   return creator->creator;
 }
 
-const ServedType& restorable_type(std::string_view name) {
+const ServedType& restorable_type(std::uint64_t hash, std::string_view name) {
   const ServedType* found = nullptr;
   for (const auto* at = detail::first_creator(); at != nullptr; at = at->next) {
-    if (at->type().name == name && at->type().restore != nullptr) found = &at->type();
+    if (at->type().hash == hash && at->type().restore != nullptr) found = &at->type();
   }
   if (found == nullptr) {
     throw TransferError("this program does not know the type " + std::string(name) +

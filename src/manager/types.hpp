@@ -75,7 +75,7 @@ detail::ServedOperation operation_of(const detail::ServedObject& object, std::ui
 /// Reads the name of a creator, for a client of another program. @throws UsageError, TransferError
 detail::Creator foreign_creator(detail::Reader& in);
 
-/// The class of this name whose objects can be restored. @throws TransferError
-const detail::ServedType& restorable_type(std::string_view name);
+/// The class with this hash, whose objects can be restored. @throws TransferError
+const detail::ServedType& restorable_type(std::uint64_t hash, std::string_view name);
 
 }  // namespace royong::inline v0::manager

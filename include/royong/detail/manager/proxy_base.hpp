@@ -100,7 +100,7 @@ class ProxyOf {
     if constexpr (Archive::is_saving) {
       write_target(archive, target_);
     } else {
-      target_ = read_target(archive, type_hash<Class>());
+      target_ = read_target(archive, stable_hash<Class>());
     }
   }
 
@@ -208,12 +208,12 @@ std::unique_ptr<ServedObject> create_served(Reader& in) {
 
 /// A creator that another program may name.
 struct ROYONG_API RegisteredCreator {
-  RegisteredCreator(std::string_view creator_name, const ServedType& (*of)() noexcept,
+  RegisteredCreator(std::uint64_t creator_hash, const ServedType& (*of)() noexcept,
                     Creator function) noexcept;
   RegisteredCreator(const RegisteredCreator&) = delete;
   RegisteredCreator& operator=(const RegisteredCreator&) = delete;
 
-  const std::string_view name;  ///< of the class and of the values
+  const std::uint64_t hash;  ///< of the names of the class and of the values
   const ServedType& (*const type)() noexcept;
   const Creator creator;
   const RegisteredCreator* next = nullptr;
@@ -228,7 +228,7 @@ struct CreatorName {};
 
 /// What this program makes itself, a client of another program may ask it to make.
 template <class Class, class... Values>
-inline const RegisteredCreator registered_creator{type_name<CreatorName<Class, Values...>>(),
+inline const RegisteredCreator registered_creator{stable_hash<CreatorName<Class, Values...>>(),
                                                   &served_type<Class>,
                                                   &create_served<Class, Values...>};
 
@@ -251,7 +251,7 @@ TargetRef create(StateRef<Session> session, A&&... arguments) {
     (encode_argument<Deduced>(call.writer(), std::forward<A>(arguments)), ...);
     Reply reply;
     call.perform(reply);
-    return read_created(reply, type_hash<Class>());
+    return read_created(reply, stable_hash<Class>());
   }
 }
 

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client of another program's manager. visitor WHAT ADDRESS KEY [psk | AUTHORITY]
+// WHAT: work (one round of everything), get, acquire, hold (prints a line, and waits to be killed)
+#include <unistd.h>
+#include <royong/error.hpp>
+#include <royong/init.hpp>
+#include <royong/manager.hpp>
+#include <royong/manager/dict.hpp>
+#include <royong/manager/lock.hpp>
+#include <royong/manager/queue.hpp>
+
+#include <iostream>
+#include <stdexcept>
+#include <string>
+
+namespace mp = royong;
+
+// The same names, and another order; `interest` is unknown here.
+class Account {
+ public:
+  int deposit(int amount);
+  int balance() const;
+  void withdraw(int amount);
+};
+// Never called here: the object is in the other program.
+int Account::deposit(int) { throw std::logic_error("here"); }
+int Account::balance() const { throw std::logic_error("here"); }
+void Account::withdraw(int) { throw std::logic_error("here"); }
+
+namespace {
+
+void work(mp::Manager& manager) {
+  const auto table = manager.find<mp::ManagerDict<std::string, int>>("table");
+  for (int i = 0; i < 100; ++i) table.set("key " + std::to_string(i), i);
+  const auto account = manager.find<mp::Proxy<Account>>("account");
+  account.call<&Account::deposit>(50);
+  std::string caught = "nothing";
+  try {
+    account.call<&Account::withdraw>(1000);
+  } catch (const std::out_of_range& error) {
+    caught = error.what();
+  }
+  std::cout << table.at("key 42") << ' ' << account.call<&Account::deposit>(1) << ' ' << caught
+            << std::endl;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  mp::register_type<Account>("Account", 2)
+      .method<&Account::deposit>("deposit")
+      .method<&Account::balance>("balance")
+      .method<&Account::withdraw>("withdraw");
+  mp::init(argc, argv);
+  mp::ConnectOptions options{.address = argv[2]};
+  if (std::string(argv[3]) != "-") options.authkey = argv[3];
+  if (argc > 4) {
+    if (std::string(argv[4]) == "psk") {
+      options.tls.psk = true;
+    } else {
+      options.tls.authority = argv[4];
+    }
+  }
+  const std::string what = argv[1];
+  auto manager = mp::Manager::connect(options);
+  if (what == "work") {
+    work(manager);
+    return 0;
+  }
+  const auto jobs = manager.find<mp::ManagerQueue<int>>("jobs");
+  const auto lock = manager.find<mp::ManagerLock>("lock");
+  if (what == "hold") lock.acquire();
+  std::cout << "ready" << std::endl;
+  if (what == "get") jobs.get();
+  if (what == "acquire") lock.acquire();
+  for (;;) ::pause();
+}
