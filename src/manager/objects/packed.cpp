@@ -50,7 +50,7 @@ void PackedValue::write(void (*encode)(Writer&, const void*), const void* value)
 
 void PackedValue::require_type(std::string_view what, std::string_view type,
                                std::uint64_t hash) const {
-  if (hash_ == hash && type_ == type) return;
+  if (hash_ == hash) return;
   throw TransferError("cannot read " + std::string(what) + " as " + std::string(type) +
                       ": it is of type " + type_);
 }

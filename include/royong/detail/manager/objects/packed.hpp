@@ -14,6 +14,7 @@
 
 #include "royong/detail/archive.hpp"
 #include "royong/detail/config.hpp"
+#include "royong/detail/manager/served.hpp"
 
 namespace royong::inline v0::detail {
 
@@ -31,7 +32,7 @@ class ROYONG_API PackedValue {
   /// @throws TransferError, ArenaFull as Writer
   template <class T>
   static PackedValue pack(const T& value) {
-    PackedValue packed(type_name<T>(), type_hash<T>());
+    PackedValue packed(type_name<T>(), stable_hash<T>());
     packed.write([](Writer& out, const void* what) { out(*static_cast<const T*>(what)); }, &value);
     return packed;
   }
@@ -39,7 +40,7 @@ class ROYONG_API PackedValue {
   /// @param what names the value in errors: "attribute 'x'" @throws TransferError it is of another type
   template <class T>
   T unpack(std::string_view what) const {
-    require_type(what, type_name<T>(), type_hash<T>());
+    require_type(what, type_name<T>(), stable_hash<T>());
     Reader in(bytes_, Limits{.foreign = portable_});
     T value = in.read<T>();
     in.expect_end();
@@ -66,8 +67,8 @@ class ROYONG_API PackedValue {
   void write_objects(Writer& out) const;
   void read_objects(Reader& in);
 
-  std::string type_;
-  std::uint64_t hash_ = 0;
+  std::string type_;        // for errors: another unit may write it in another way
+  std::uint64_t hash_ = 0;  // tells
   bool portable_ = true;
   std::vector<std::byte> bytes_;
   std::vector<ObjectRef> objects_;  // behind the handles in bytes_
