@@ -18,7 +18,7 @@ using testing::Not;
 
 const std::string programs = ROYONG_TEST_PROGRAMS "/";
 
-/// Runs `arguments` by mpirun, with what it needs on one machine without privileges, or as root.
+/// Runs `arguments` by mpirun, with what it needs on one machine: also as root, and without any network but loopback.
 Finished mpirun(const TempDir& folder, std::vector<std::string> arguments) {
   std::vector<std::string> line = {"mpirun",
                                    "--oversubscribe",
@@ -28,7 +28,10 @@ Finished mpirun(const TempDir& folder, std::vector<std::string> arguments) {
                                    folder.path().string(),
                                    "--mca",
                                    "btl",
-                                   "tcp,self"};
+                                   "tcp,self",
+                                   "--mca",
+                                   "btl_tcp_if_include",
+                                   "lo"};
   line.insert(line.end(), arguments.begin(), arguments.end());
   return royong_test::run({.arguments = line,
                            .environment = {{"OMPI_ALLOW_RUN_AS_ROOT", "1"},
