@@ -12,7 +12,6 @@
 #include <vector>      // for std::vector
 
 #include "channel/address.hpp"
-#include "channel/asleep.hpp"
 #include "channel/handshake.hpp"
 #include "channel/met.hpp"
 #include "os/stream_socket.hpp"
@@ -23,6 +22,7 @@
 #include "support/matchers.hpp"
 #include "support/member.hpp"
 #include "support/temp_dir.hpp"
+#include "support/waiting_thread.hpp"
 
 namespace royong {
 namespace {

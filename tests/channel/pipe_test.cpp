@@ -12,7 +12,6 @@
 #include <thread>   // for std::this_thread
 #include <vector>   // for std::vector
 
-#include "channel/asleep.hpp"
 #include "memory/arena.hpp"
 #include "memory/blocks.hpp"
 #include "memory/objects.hpp"
@@ -23,14 +22,16 @@
 #include "support/eventually.hpp"
 #include "support/matchers.hpp"
 #include "support/member.hpp"
+#include "support/process_tree.hpp"
+#include "support/waiting_thread.hpp"
 
 namespace royong {
 namespace {
 
 using namespace std::chrono_literals;
 using royong_test::eventually;
-using royong_test::is_asleep;
 using royong_test::Member;
+using royong_test::until_asleep;
 using royong_test::WaitingThread;
 
 std::vector<std::byte> bytes_of(std::string_view text) {
@@ -265,7 +266,8 @@ TEST(Pipe, a_slow_reader_holds_up_its_writer_and_not_the_arena) {
       }
     });
     // It sleeps for want of room alone.
-    eventually([&] { return !sent.empty() && is_asleep(writer.pid()); });
+    eventually([&] { return !sent.empty(); });
+    until_asleep(writer.pid());
     const std::size_t last = sent.qsize();
     EXPECT_LT(last * size, (2u << 20) + 2 * size);
     EXPECT_LT(memory::arena_usage().used, before + (8u << 20) + 4 * size);

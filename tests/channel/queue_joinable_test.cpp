@@ -10,7 +10,6 @@
 #include <string>  // for std::string
 #include <thread>  // for std::thread
 
-#include "channel/asleep.hpp"
 #include "memory/arena.hpp"
 #include "memory/objects.hpp"
 #include "royong/error.hpp"
@@ -21,6 +20,7 @@
 #include "support/matchers.hpp"
 #include "support/member.hpp"
 #include "support/random.hpp"
+#include "support/waiting_thread.hpp"
 
 namespace royong {
 namespace {

@@ -14,7 +14,6 @@
 #include <string>   // for std::string
 #include <vector>   // for std::vector
 
-#include "channel/asleep.hpp"
 #include "memory/arena.hpp"
 #include "memory/blocks.hpp"
 #include "memory/objects.hpp"
@@ -23,6 +22,7 @@
 #include "support/eventually.hpp"
 #include "support/matchers.hpp"
 #include "support/member.hpp"
+#include "support/waiting_thread.hpp"
 
 namespace royong {
 namespace {

@@ -16,7 +16,6 @@
 #include <thread>     // for std::thread
 #include <vector>     // for std::vector
 
-#include "channel/asleep.hpp"
 #include "channel/frame.hpp"
 #include "channel/met.hpp"
 #include "royong/connection.hpp"
@@ -27,6 +26,7 @@
 #include "support/eventually.hpp"
 #include "support/matchers.hpp"
 #include "support/member.hpp"
+#include "support/waiting_thread.hpp"
 
 namespace royong {
 namespace {

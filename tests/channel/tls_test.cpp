@@ -6,7 +6,6 @@
 #include <string>  // for std::string
 #include <thread>  // for std::thread
 
-#include "channel/asleep.hpp"
 #include "channel/certificates.hpp"
 #include "channel/met.hpp"
 #include "royong/connection.hpp"
@@ -14,6 +13,7 @@
 #include "royong/queue.hpp"
 #include "support/matchers.hpp"
 #include "support/temp_dir.hpp"
+#include "support/waiting_thread.hpp"
 
 namespace royong {
 namespace {

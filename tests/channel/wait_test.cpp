@@ -7,7 +7,6 @@
 #include <variant>  // for std::variant
 #include <vector>   // for std::vector
 
-#include "channel/asleep.hpp"
 #include "channel/met.hpp"
 #include "royong/connection.hpp"
 #include "royong/error.hpp"
@@ -17,15 +16,15 @@
 #include "royong/sync.hpp"
 #include "support/matchers.hpp"
 #include "support/member.hpp"
+#include "support/process_tree.hpp"
 
 namespace royong {
 namespace {
 
 using namespace std::chrono_literals;
-using royong_test::eventually;
-using royong_test::is_asleep;
 using royong_test::meet;
 using royong_test::Member;
+using royong_test::until_asleep;
 
 TEST(Wait, returns_all_that_are_ready_in_the_order_given) {
   const auto [a, b] = Pipe();
@@ -67,10 +66,10 @@ TEST(Wait, wakes_when_another_process_puts) {
   const Event first;
   const pid_t waiter = ::getpid();
   Member member([&] {
-    eventually([&] { return is_asleep(waiter); });
+    until_asleep(waiter);
     queue.put(1);
     first.wait();
-    eventually([&] { return is_asleep(waiter); });
+    until_asleep(waiter);
     a.send(1);
   });
   EXPECT_EQ(wait({queue}).size(), 1u);
