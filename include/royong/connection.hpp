@@ -24,6 +24,7 @@
 #include "royong/detail/config.hpp"
 #include "royong/detail/connection_end.hpp"
 #include "royong/detail/object.hpp"
+#include "royong/detail/type_hash.hpp"
 #include "royong/detail/wait.hpp"  // IWYU pragma: export
 #include "royong/timeout.hpp"
 

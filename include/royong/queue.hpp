@@ -22,6 +22,7 @@
 #include "royong/detail/codec.hpp"
 #include "royong/detail/config.hpp"
 #include "royong/detail/object.hpp"
+#include "royong/detail/type_hash.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0 {

@@ -24,6 +24,7 @@
 #include <vector>            // for std::vector
 
 #include "royong/detail/cells.hpp"
+#include "royong/detail/type_hash.hpp"
 #include "royong/shareable_list.hpp"  // IWYU pragma: export
 #include "royong/shared_memory.hpp"   // IWYU pragma: export
 

@@ -16,6 +16,7 @@
 #include "royong/detail/byte_queue.hpp"
 #include "royong/detail/config.hpp"
 #include "royong/detail/object.hpp"
+#include "royong/detail/type_hash.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0::detail {

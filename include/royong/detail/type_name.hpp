@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @file
- *  @brief The name of a type at compile time, and a hash of it.
+ *  @brief The name of a type at compile time.
  *
  *  Templates of the standard library are recognised by name, so that their headers need not be
  *  included.
  */
 #pragma once
 
-#include <cstdint>      // for std::uint64_t
 #include <string_view>  // for std::string_view
 
 #include "royong/detail/config.hpp"
@@ -33,17 +32,6 @@ consteval auto std_name() {
   name = name.substr(0, name.find('<'));
   if (name.find('(') != std::string_view::npos) return std::string_view{};  // local to a function
   return name.substr(name.rfind(':') + 1);
-}
-
-/// FNV-1a of the type's name: tells one message's type from another's inside one program. Never
-/// zero.
-template <class T>
-consteval std::uint64_t type_hash() {
-  std::uint64_t hash = 14695981039346656037U;
-  for (char c : type_name<T>()) {
-    hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
-  }
-  return hash == 0 ? 1 : hash;
 }
 
 }  // namespace royong::inline v0::detail

@@ -13,6 +13,7 @@
 #include "royong/detail/call.hpp"
 #include "royong/detail/manager/served.hpp"
 #include "royong/detail/parameters.hpp"
+#include "royong/detail/type_hash.hpp"
 #include "royong/detail/type_name.hpp"
 
 namespace royong::inline v0::detail {
@@ -186,42 +187,6 @@ struct PlaceOf<Member, OperationList<Members...>> {
 template <class Class, auto Member>
 inline constexpr std::uint32_t operation_index = PlaceOf<Member, typename Class::Operations>::value;
 
-consteval std::uint64_t add_to_hash(std::uint64_t hash, std::string_view text) {
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211U;
-  return (hash ^ 0xff) * 1099511628211U;
-}
-
-template <class... Ts>
-consteval std::uint64_t add_types(std::uint64_t hash, Types<Ts...>);
-
-/** @brief Adds the name of a type, part by part.
- *
- *  The compiler's name of a template's instance is not the same in every unit: an argument may be written as the alias by which the unit first met it. Those of the
- *  template and of its last arguments are.
- */
-template <class T>
-consteval std::uint64_t add_type(std::uint64_t hash) {
-  using Value = std::remove_cvref_t<T>;
-  if constexpr (TypeTemplate<Value>) {
-    constexpr std::string_view name = type_name<Value>();
-    return add_types(add_to_hash(hash, name.substr(0, name.find('<'))), Arguments<Value>{});
-  } else {
-    return add_to_hash(hash, type_name<Value>());
-  }
-}
-
-template <class... Ts>
-consteval std::uint64_t add_types(std::uint64_t hash, Types<Ts...>) {
-  ((hash = add_type<Ts>(hash)), ...);
-  return add_to_hash(hash, ">");
-}
-
-/// A hash of a type's name that is the same in every unit, and in every program of one compiler.
-template <class T>
-consteval std::uint64_t stable_hash() {
-  return add_type<T>(14695981039346656037U);
-}
-
 template <class Class, class List>
 struct OperationTable;
 template <class Class, auto... Members>
@@ -231,9 +196,9 @@ struct OperationTable<Class, OperationList<Members...>> {
 
   /// The class, and of each operation the types that travel.
   static consteval std::uint64_t signature() {
-    std::uint64_t hash = stable_hash<Class>();
-    ((hash = add_types(hash, typename SignatureOf<Members>::Travelling{}),
-      hash = add_type<typename SignatureOf<Members>::Result>(hash)),
+    std::uint64_t hash = type_hash<Class>();
+    ((hash = TypeHash<typename SignatureOf<Members>::Travelling>::add(hash),
+      hash = TypeHash<typename SignatureOf<Members>::Result>::add(hash)),
      ...);
     return hash;
   }
@@ -251,7 +216,7 @@ concept CanBeSaved = (CanBeLoaded<Class> || CanBeRestored<Class>) &&
 template <class Class>
 ServedType make_served_type() {
   using Table = OperationTable<Class, typename Class::Operations>;
-  ServedType type{type_name<Class>(), stable_hash<Class>(), Table::signature(), Table::table};
+  ServedType type{type_name<Class>(), type_hash<Class>(), Table::signature(), Table::table};
   if constexpr (CanBeSaved<Class>) {
     type.save = [](const ServedObject& self, Writer& out) {
       static_cast<const Class&>(self).save(out);

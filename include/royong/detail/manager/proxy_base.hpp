@@ -12,6 +12,7 @@
 #include "royong/detail/call.hpp"
 #include "royong/detail/manager/served.hpp"
 #include "royong/detail/manager/session.hpp"
+#include "royong/detail/type_hash.hpp"
 #include "royong/error.hpp"
 #include "royong/future.hpp"
 
@@ -100,7 +101,7 @@ class ProxyOf {
     if constexpr (Archive::is_saving) {
       write_target(archive, target_);
     } else {
-      target_ = read_target(archive, stable_hash<Class>());
+      target_ = read_target(archive, type_hash<Class>());
     }
   }
 
@@ -228,7 +229,7 @@ struct CreatorName {};
 
 /// What this program makes itself, a client of another program may ask it to make.
 template <class Class, class... Values>
-inline const RegisteredCreator registered_creator{stable_hash<CreatorName<Class, Values...>>(),
+inline const RegisteredCreator registered_creator{type_hash<CreatorName<Class, Values...>>(),
                                                   &served_type<Class>,
                                                   &create_served<Class, Values...>};
 
@@ -251,7 +252,7 @@ TargetRef create(StateRef<Session> session, A&&... arguments) {
     (encode_argument<Deduced>(call.writer(), std::forward<A>(arguments)), ...);
     Reply reply;
     call.perform(reply);
-    return read_created(reply, stable_hash<Class>());
+    return read_created(reply, type_hash<Class>());
   }
 }
 

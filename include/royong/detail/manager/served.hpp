@@ -81,7 +81,7 @@ class ROYONG_API IncomingCall {
 /// What the server knows of a class of served objects. One for each class, never destroyed.
 struct ServedType {
   std::string_view name;
-  std::uint64_t hash = 0;  ///< stable_hash of the class: what proxies of the family compare
+  std::uint64_t hash = 0;  ///< type_hash of the class: what proxies of the family compare
   /// The same in two programs whose operations and arguments have the same names.
   std::uint64_t signature = 0;
   std::span<const ServedOperation> operations;

@@ -175,7 +175,7 @@ class ROYONG_API ProxyTarget {
 
 /// Writes what names the object. @throws TransferError it is not of the server that this goes to, in another program
 ROYONG_API void write_target(Writer& out, const TargetRef& target);
-/// @param type  stable_hash of the served class. @throws TransferError
+/// @param type  type_hash of the served class. @throws TransferError
 ROYONG_API TargetRef read_target(Reader& in, std::uint64_t type);
 
 /** @brief A call on its way out: made, its arguments written, and then performed or started, once. Used by one thread. */

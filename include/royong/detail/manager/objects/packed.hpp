@@ -15,6 +15,7 @@
 #include "royong/detail/archive.hpp"
 #include "royong/detail/config.hpp"
 #include "royong/detail/manager/served.hpp"
+#include "royong/detail/type_hash.hpp"
 
 namespace royong::inline v0::detail {
 
@@ -32,7 +33,7 @@ class ROYONG_API PackedValue {
   /// @throws TransferError, ArenaFull as Writer
   template <class T>
   static PackedValue pack(const T& value) {
-    PackedValue packed(type_name<T>(), stable_hash<T>());
+    PackedValue packed(type_name<T>(), type_hash<T>());
     packed.write([](Writer& out, const void* what) { out(*static_cast<const T*>(what)); }, &value);
     return packed;
   }
@@ -40,7 +41,7 @@ class ROYONG_API PackedValue {
   /// @param what names the value in errors: "attribute 'x'" @throws TransferError it is of another type
   template <class T>
   T unpack(std::string_view what) const {
-    require_type(what, type_name<T>(), stable_hash<T>());
+    require_type(what, type_name<T>(), type_hash<T>());
     Reader in(bytes_, Limits{.foreign = portable_});
     T value = in.read<T>();
     in.expect_end();
