@@ -55,8 +55,8 @@ inline constexpr bool is_method_of = std::is_base_of_v<typename SignatureOf<Memb
 /// Of the types that travel.
 template <auto Member>
 consteval std::uint64_t method_signature() {
-  return add_type<typename SignatureOf<Member>::Result>(
-      add_types(14695981039346656037U, typename SignatureOf<Member>::Travelling{}));
+  return TypeHash<typename SignatureOf<Member>::Result>::add(
+      type_hash<typename SignatureOf<Member>::Travelling>());
 }
 
 }  // namespace detail
