@@ -34,7 +34,9 @@ int main(int argc, char** argv) {
 
   std::vector<mp::Future<int>> futures;
   for (const int x : {3, 1, 2}) futures.push_back(executor.submit(slow_square, x));
-  for (auto& future : mp::as_completed(futures)) std::printf("%d\n", future.get());
+  int sum = 0;
+  for (auto& future : mp::as_completed(futures)) sum += future.get();  // the quickest first
+  std::printf("the sum is %d\n", sum);
 
   try {
     executor.submit(fail, 7).get();
