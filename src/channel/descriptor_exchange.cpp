@@ -2,7 +2,6 @@
 #include "channel/descriptor_exchange.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>  // for std::ranges::find_if
@@ -21,6 +20,7 @@
 #include "memory/robust_mutex.hpp"
 #include "os/error.hpp"
 #include "os/poll.hpp"
+#include "os/quiet_thread.hpp"
 #include "os/stream_socket.hpp"
 #include "royong/error.hpp"
 
@@ -131,19 +131,9 @@ class Keeper {
     const std::string name = name_of(name_);
     os::Fd listener = os::listen_at(resolve(name, true).front(), 64, name);
     bell_.emplace();
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);  // the user's signals are not for this thread
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    try {
-      std::thread([this, socket = listener.get(), bell = bell_->fd()] {
-        serve(socket, bell);
-      }).detach();
-    } catch (...) {
-      ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-      throw;
-    }
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    os::start_quiet_thread([this, socket = listener.get(), bell = bell_->fd()] {
+      serve(socket, bell);
+    }).detach();
     listener_ = std::move(listener);
   }
 

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manager/acceptor.hpp"
 
-#include <signal.h>
-
 #include <system_error>  // for std::system_error
 #include <utility>       // for std::move
 
 #include "channel/ends.hpp"
 #include "logging/log.hpp"
+#include "os/quiet_thread.hpp"
 #include "royong/error.hpp"
 
 namespace royong::inline v0::manager {
@@ -16,18 +15,8 @@ Acceptor::Acceptor(const ServeOptions& options)
     : listener_({.address = options.address,
                  .authkey = options.authkey,
                  .backlog = options.backlog,
-                 .tls = options.tls}) {
-  sigset_t all, before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
-    thread_ = std::thread([this] { run(); });
-  } catch (...) {
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-}
+                 .tls = options.tls}),
+      thread_(os::start_quiet_thread([this] { run(); })) {}
 
 Acceptor::~Acceptor() {
   listener_.close();

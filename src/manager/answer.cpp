@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "royong/detail/manager/answer.hpp"
 
+#include <utility>  // for std::exchange
+
 #include "royong/detail/exception.hpp"
 #include "royong/detail/manager/served.hpp"
 #include "royong/error.hpp"
@@ -50,6 +52,15 @@ void AnswerCore::give_up() noexcept {
   }
   sink->fail(call_, dropped());
 }
+
+IncomingCall::IncomingCall(Reader& in, AnswerSink& sink, std::uint64_t call, Caller caller) noexcept
+    : in_(in),
+      sink_(sink),
+      call_(call),
+      caller_(caller),
+      outer_(std::exchange(sink.running_, this)) {}
+
+IncomingCall::~IncomingCall() { sink_.running_ = outer_; }
 
 void IncomingCall::run(void (*body)(void*, IncomingCall&), void* context) noexcept {
   const auto caught = call_with_trace([&] { body(context, *this); });

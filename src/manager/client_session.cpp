@@ -2,19 +2,19 @@
 #include "manager/client_session.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 
-#include <cstring>        // for std::memcpy
-#include <string>         // for std::string
-#include <thread>         // for std::thread
-#include <unordered_map>  // for std::unordered_map
-#include <utility>        // for std::exchange
+#include <cstring>  // for std::memcpy
+#include <string>   // for std::string
+#include <thread>   // for std::thread
+#include <utility>  // for std::exchange
 
 #include "channel/ends.hpp"
 #include "logging/log.hpp"
-#include "manager/server_state.hpp"
+#include "manager/sessions.hpp"
 #include "manager/targets.hpp"
+#include "memory/slots.hpp"
 #include "os/error.hpp"
+#include "os/quiet_thread.hpp"
 #include "royong/detail/exception.hpp"
 #include "royong/error.hpp"
 
@@ -36,8 +36,6 @@ using Instant = Timeout::Clock::time_point;
 
 namespace {
 
-std::atomic<std::uint32_t> forks{0};
-
 /// Bytes that a caller may leave unsent before it waits for the server.
 constexpr std::size_t most_unsent = std::size_t{1} << 20;
 /// Likewise while calls are kept back to be sent together.
@@ -55,43 +53,14 @@ std::uint32_t thread_number() noexcept {
   return own;
 }
 
-std::exception_ptr gone() {
-  return std::make_exception_ptr(EndOfFile("the manager's server is gone"));
-}
-
 std::span<const std::byte> bytes_of(const auto& object) {
   return std::as_bytes(std::span(&object, 1));
 }
 
-/** @brief The sessions of this process, by the serials of their servers. Each is known as long as somebody uses it.
- *
- *  Locked over forks. A child forgets them: they are its parent's.
- */
-struct Sessions {
-  std::mutex mutex;
-  std::unordered_map<std::uint64_t, ClientSession*> table;
-
-  static Sessions& instance() {
-    static auto& sessions = *new Sessions;  // proxies are dropped in static destructors too
-    return sessions;
-  }
-  Sessions() {
-    const int error =
-        ::pthread_atfork([] { instance().mutex.lock(); }, [] { instance().mutex.unlock(); },
-                         [] {
-                           instance().table.clear();
-                           forks.fetch_add(1);
-                           instance().mutex.unlock();
-                         });
-    if (error != 0) os::throw_error(error, "cannot register", "fork handlers");
-  }
-};
-
 }  // namespace
 
-std::uint32_t fork_generation() noexcept {
-  Sessions::instance();
-  return forks.load(std::memory_order_relaxed);
+std::exception_ptr server_is_gone() {
+  return std::make_exception_ptr(EndOfFile("the manager's server is gone"));
 }
 
 ClientSession::ClientSession(Connection end, ObjectRef server)
@@ -134,12 +103,7 @@ ClientSession::~ClientSession() {
     static_cast<void>(line_.release());
     return;
   }
-  if (server_) {
-    auto& sessions = Sessions::instance();
-    const std::lock_guard lock(sessions.mutex);
-    const auto found = sessions.table.find(server_.name().serial);
-    if (found != sessions.table.end() && found->second == this) sessions.table.erase(found);
-  }
+  if (server_) leave_session(*this);
   close();
 }
 
@@ -149,8 +113,7 @@ void ClientSession::set_server(ObjectRef server) {
 }
 
 bool ClientSession::is_usable() const noexcept {
-  return generation_ == forks.load(std::memory_order_relaxed) &&
-         !ended_.load(std::memory_order_acquire);
+  return generation_ == fork_generation() && !ended_.load(std::memory_order_acquire);
 }
 
 void ClientSession::require_usable() const {
@@ -191,7 +154,7 @@ void ClientSession::send() {
   try {
     line_->flush();
   } catch (const BrokenPipe&) {
-    fail_all(gone());
+    fail_all(server_is_gone());
   }
 }
 
@@ -213,7 +176,7 @@ void ClientSession::make_room(Lock& lock) {
           line_->wait(never, Instant::max());
         } catch (const EndOfFile&) {
           lock.lock();
-          fail_all(gone());
+          fail_all(server_is_gone());
           lock.unlock();
         }
         lock.lock();
@@ -409,7 +372,7 @@ void ClientSession::receive(Lock& lock) {
   try {
     if (line_->may_receive()) line_->receive(64, *this);
   } catch (const EndOfFile&) {
-    reason = gone();
+    reason = server_is_gone();
   } catch (const AuthenticationError&) {
     reason = std::current_exception();
   } catch (const std::exception& error) {
@@ -437,7 +400,7 @@ void ClientSession::lead(Lock& lock, const std::atomic<std::uint32_t>& flag, Ins
       is_gone = true;
     }
     lock.lock();
-    if (is_gone) fail_all(gone());
+    if (is_gone) fail_all(server_is_gone());
   }
 }
 
@@ -523,16 +486,12 @@ void ClientSession::need_driver() {
     return;
   }
   add_reference();
-  sigset_t all, before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
-    std::thread([self = StateRef<ClientSession>(this)] { self->drive(); }).detach();
+    os::start_quiet_thread([self = StateRef<ClientSession>(this)] { self->drive(); }).detach();
     has_driver_ = true;
   } catch (const std::exception& error) {
     detail::warn("no thread for the callbacks of a manager's calls: {}", error.what());
   }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
 }
 
 void ClientSession::drive() {
@@ -593,43 +552,6 @@ detail::TargetRef ClientSession::read(Reader& in, std::uint64_t) {
   in.read_plain(id);
   add_reference();
   return std::make_shared<RemoteTarget>(StateRef<ClientSession>(this), id);
-}
-
-// ---- The sessions of this process ----
-
-void enter_session(ClientSession& session) {
-  auto& sessions = Sessions::instance();
-  const std::lock_guard lock(sessions.mutex);
-  sessions.table.insert_or_assign(session.server().name().serial, &session);
-}
-
-StateRef<Session> session_with(const ObjectRef& server) {
-  auto& sessions = Sessions::instance();
-  StateRef<ClientSession> session;  // outlives the lock, which its destructor may want
-  // Held throughout: two threads make one session.
-  const std::lock_guard lock(sessions.mutex);
-  const auto found = sessions.table.find(server.name().serial);
-  if (found != sessions.table.end() && found->second->is_usable() &&
-      found->second->try_add_reference()) {
-    return StateRef<Session>(found->second);
-  }
-  const auto& state = server_state(server.record());
-  if (!memory::is_alive({state.owner.load()})) std::rethrow_exception(gone());
-  auto [mine, theirs] = Pipe();
-  session = StateRef<ClientSession>(new ClientSession(std::move(mine), server));
-  session->greet(nullptr);
-  try {
-    const auto door = detail::HandleAccess::make<Connection>(
-        ObjectRef::acquire(state.door, ObjectKind::connection, 0));
-    door.send(theirs);
-  } catch (const BrokenPipe&) {
-    std::rethrow_exception(gone());
-  } catch (const TransferError&) {
-    std::rethrow_exception(gone());
-  }
-  tell(server.record());
-  sessions.table.insert_or_assign(server.name().serial, session.get());
-  return StateRef<Session>(session.take());
 }
 
 }  // namespace royong::inline v0::manager

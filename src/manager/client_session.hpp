@@ -124,12 +124,7 @@ class ClientSession final : public detail::Session,
   std::atomic<std::uint32_t> rest_{0};  ///< 1: the driver has nothing to lead for
 };
 
-/// Forks that this process is away from the first one.
-std::uint32_t fork_generation() noexcept;
-
-/// This process's session with the server of the record: the one that there is, or a new one. @throws EndOfFile
-detail::StateRef<detail::Session> session_with(const detail::ObjectRef& server);
-/// From now on it is the one of its server.
-void enter_session(ClientSession& session);
+/// What calls end with when their server has.
+std::exception_ptr server_is_gone();
 
 }  // namespace royong::inline v0::manager

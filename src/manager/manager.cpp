@@ -12,6 +12,7 @@
 #include "manager/client_session.hpp"
 #include "manager/protocol.hpp"
 #include "manager/server.hpp"
+#include "manager/sessions.hpp"
 #include "manager/targets.hpp"
 #include "manager/types.hpp"
 #include "royong/error.hpp"

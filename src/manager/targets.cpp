@@ -6,6 +6,7 @@
 #include "manager/protocol.hpp"
 #include "manager/server.hpp"
 #include "manager/server_state.hpp"
+#include "manager/sessions.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
 #include "royong/error.hpp"
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mpi/callbacks.hpp"
 
-#include <signal.h>
 #include <spdlog/spdlog.h>
 
 #include <functional>  // for std::function
 #include <utility>     // for std::move, std::swap
 
 #include "mpi/messages.hpp"
+#include "os/quiet_thread.hpp"
 #include "royong/logging.hpp"
 
 namespace royong::inline v0::mpi {
@@ -17,7 +17,7 @@ void Callbacks::add(std::unique_ptr<royong::detail::Callback> callback) {
   state_->queue.push_back(std::move(callback));
   if (!thread_.joinable()) {
     state_->stop = false;
-    thread_ = start_quiet_thread([state = state_] { run(*state); });
+    thread_ = os::start_quiet_thread([state = state_] { run(*state); });
   } else {
     state_->wake.notify_one();
   }
@@ -55,21 +55,6 @@ void Callbacks::run(State& state) {
     callback.reset();
     lock.lock();
   }
-}
-
-std::thread start_quiet_thread(std::function<void()> run) {
-  sigset_t all, before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread;
-  try {
-    thread = std::thread(std::move(run));
-  } catch (...) {
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread;
 }
 
 }  // namespace royong::inline v0::mpi

@@ -6,7 +6,6 @@
 
 #include <condition_variable>  // for std::condition_variable
 #include <deque>               // for std::deque
-#include <functional>          // for std::function
 #include <memory>              // for std::unique_ptr
 #include <mutex>               // for std::mutex
 #include <thread>              // for std::thread
@@ -40,8 +39,5 @@ class Callbacks {
   std::shared_ptr<State> state_ = std::make_shared<State>();
   std::thread thread_;  // guarded by the state's mutex
 };
-
-/// Starts a thread that leaves the user's signals to the user's threads.
-std::thread start_quiet_thread(std::function<void()> run);
 
 }  // namespace royong::inline v0::mpi

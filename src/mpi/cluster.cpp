@@ -10,6 +10,7 @@
 
 #include "mpi/agent.hpp"
 #include "mpi/session.hpp"
+#include "os/quiet_thread.hpp"
 #include "royong/error.hpp"
 #include "royong/logging.hpp"
 #include "royong/version.hpp"
@@ -39,7 +40,7 @@ Cluster& Cluster::instance() {
 
 void Cluster::create(std::unique_ptr<Transport> transport) {
   the_cluster = new Cluster(std::move(transport));
-  the_cluster->driver_ = start_quiet_thread([] { the_cluster->drive(); });
+  the_cluster->driver_ = os::start_quiet_thread([] { the_cluster->drive(); });
 }
 
 Cluster::Cluster(std::unique_ptr<Transport> transport)

@@ -258,9 +258,6 @@ std::string what_of(const std::exception_ptr& error);
 /// "exited with code 3", "was killed by SIGKILL".
 std::string describe_end(std::optional<int> exitcode);
 
-/// Starts a thread that leaves the user's signals to the user's threads.
-std::thread start_quiet_thread(std::function<void()> run);
-
 /// Which fork this process is: changes in every child of one that used a pool.
 unsigned fork_generation() noexcept;
 /// The living pools of this process, for its exit.

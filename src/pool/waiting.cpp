@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "logging/log.hpp"
+#include "os/quiet_thread.hpp"
 #include "pool/core.hpp"
 #include "royong/detail/exception.hpp"
 #include "sync/spin.hpp"
@@ -43,21 +44,6 @@ bool is_set(const std::atomic<std::uint32_t>& flag) noexcept {
 }
 
 }  // namespace
-
-std::thread start_quiet_thread(std::function<void()> run) {
-  sigset_t all, before;
-  sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  std::thread thread;
-  try {
-    thread = std::thread(std::move(run));
-  } catch (...) {
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  return thread;
-}
 
 bool PoolImpl::wait(const std::atomic<std::uint32_t>& flag, const TaskState* hint,
                     Instant deadline) {
@@ -254,7 +240,7 @@ void PoolImpl::ask_driver() {
   if (driver_thread_.joinable() && !driver_asleep_ && !start) return;
   if (stop_driver_ || !needs_driver()) return;
   if (!driver_thread_.joinable()) {
-    driver_thread_ = start_quiet_thread([self = share()] { self->driver_main(); });
+    driver_thread_ = os::start_quiet_thread([self = share()] { self->driver_main(); });
   } else {
     driver_asleep_ = false;
     driver_.wake.notify_one();
@@ -285,7 +271,7 @@ void PoolImpl::queue_callback(std::unique_ptr<Callback> callback) {
   std::lock_guard lock(callbacks_mutex_);
   callbacks_.push_back(std::move(callback));
   if (!callback_thread_.joinable()) {
-    callback_thread_ = start_quiet_thread([self = share()] { self->callback_main(); });
+    callback_thread_ = os::start_quiet_thread([self = share()] { self->callback_main(); });
   } else {
     callbacks_wake_.notify_one();
   }

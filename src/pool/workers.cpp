@@ -9,6 +9,7 @@
 
 #include "logging/log.hpp"
 #include "os/limits.hpp"
+#include "os/quiet_thread.hpp"
 #include "pool/core.hpp"
 #include "pool/worker_main.hpp"
 #include "process/exit.hpp"
@@ -144,19 +145,19 @@ void PoolImpl::start_thread(std::uint32_t worker) {
   threads_.push_back(local);
   links_[worker].thread = local;
   try {
-    local->thread =
-        start_quiet_thread([self = share(), local = local.get(), channel = links_[worker].channel,
-                            worker, life = links_[worker].life] {
-          try {
-            pool_thread_main(channel, self->bell_, local->context, self->plan_.local_initializer);
-          } catch (...) {
-            const Lock lock(*self);
-            self->break_by_initializer(std::current_exception());
-          }
-          self->handle_death(worker, life, 0, 0);
-          const Lock lock(*self);
-          local->ended = true;
-        });
+    local->thread = os::start_quiet_thread([self = share(), local = local.get(),
+                                            channel = links_[worker].channel, worker,
+                                            life = links_[worker].life] {
+      try {
+        pool_thread_main(channel, self->bell_, local->context, self->plan_.local_initializer);
+      } catch (...) {
+        const Lock lock(*self);
+        self->break_by_initializer(std::current_exception());
+      }
+      self->handle_death(worker, life, 0, 0);
+      const Lock lock(*self);
+      local->ended = true;
+    });
   } catch (...) {
     threads_.pop_back();
     throw;

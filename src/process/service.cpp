@@ -2,7 +2,6 @@
 #include "process/service.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <array>
 #include <chrono>
@@ -15,6 +14,7 @@
 
 #include "logging/log.hpp"
 #include "os/poll.hpp"
+#include "os/quiet_thread.hpp"
 #include "process/orphans.hpp"
 #include "process/runtime.hpp"
 
@@ -94,29 +94,18 @@ void start_service(memory::Owner life) {
     own.doorbell.emplace();
     own.epoll->add(own.doorbell->fd(), EPOLLIN, doorbell_number);
   }
-  // The user's signals are not for this thread.
-  sigset_t all;
-  sigset_t before;
-  ::sigfillset(&all);
-  ::pthread_sigmask(SIG_SETMASK, &all, &before);
   std::promise<void> ready;
   auto started = ready.get_future();
-  try {
-    std::thread([&ready, life, &epoll = *own.epoll] {
-      try {
-        if (life) memory::claim_slot(life);
-        ready.set_value();
-      } catch (...) {
-        ready.set_exception(std::current_exception());
-        return;
-      }
-      serve(epoll);
-    }).detach();
-  } catch (...) {
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
-  }
-  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  os::start_quiet_thread([&ready, life, &epoll = *own.epoll] {
+    try {
+      if (life) memory::claim_slot(life);
+      ready.set_value();
+    } catch (...) {
+      ready.set_exception(std::current_exception());
+      return;
+    }
+    serve(epoll);
+  }).detach();
   started.get();
   own.running = true;
 }

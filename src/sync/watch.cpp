@@ -2,7 +2,6 @@
 #include "sync/watch.hpp"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <algorithm>  // for std::erase
 #include <bit>        // for std::countr_zero
@@ -13,6 +12,7 @@
 
 #include "os/error.hpp"
 #include "os/futex.hpp"
+#include "os/quiet_thread.hpp"
 #include "royong/error.hpp"
 #include "sync/eventcount.hpp"
 
@@ -138,18 +138,7 @@ class Watcher {
 
   void start_thread(Owner me) {
     if (running_) return;
-    // The user's signals are not for this thread.
-    sigset_t all;
-    sigset_t before;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before);
-    try {
-      std::thread([this, me] { serve(doorbell_of(me)); }).detach();
-    } catch (...) {
-      ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
-      throw;
-    }
-    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    os::start_quiet_thread([this, me] { serve(doorbell_of(me)); }).detach();
     running_ = true;
   }
 

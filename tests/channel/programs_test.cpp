@@ -1,80 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Two programs that share no ancestor but this test, which only starts them.
-#include <fcntl.h>
 #include <gtest/gtest.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>       // for std::array
-#include <cstdio>      // for ::fdopen
 #include <filesystem>  // for std::filesystem::exists
 #include <string>      // for std::string
 #include <vector>      // for std::vector
 
 #include "channel/certificates.hpp"
 #include "support/eventually.hpp"
+#include "support/program.hpp"
 #include "support/temp_dir.hpp"
-
-extern char** environ;
 
 namespace royong_test {
 namespace {
 
-/// A program whose output is read line by line.
-class Program {
- public:
-  explicit Program(std::vector<std::string> arguments) {
-    arguments.insert(arguments.begin(), std::string(ROYONG_TEST_PROGRAMS) + "/speaker");
-    std::vector<char*> pointers;
-    for (auto& argument : arguments) pointers.push_back(argument.data());
-    pointers.push_back(nullptr);
-    std::array<int, 2> ends{};
-    EXPECT_EQ(::pipe2(ends.data(), O_CLOEXEC), 0);
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    EXPECT_EQ(::posix_spawn(&pid_, pointers[0], &actions, nullptr, pointers.data(), environ), 0);
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::close(ends[1]);
-    output_ = ::fdopen(ends[0], "r");
-  }
-  ~Program() {
-    std::fclose(output_);
-    if (pid_ > 0) {
-      ::kill(pid_, SIGKILL);
-      ::waitpid(pid_, nullptr, 0);
-    }
-  }
-  Program(const Program&) = delete;
-  Program& operator=(const Program&) = delete;
-
-  std::string line() {
-    std::array<char, 4096> text{};
-    if (std::fgets(text.data(), text.size(), output_) == nullptr) return {};
-    std::string result = text.data();
-    result.pop_back();
-    return result;
-  }
-  int wait() {
-    int status = 0;
-    ::waitpid(std::exchange(pid_, 0), &status, 0);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-  }
-
- private:
-  pid_t pid_ = 0;
-  std::FILE* output_ = nullptr;
-};
-
 void expect_conversation(const std::string& address, const std::string& key,
                          std::vector<std::string> listener_tls = {},
                          const std::vector<std::string>& client_tls = {}) {
-  std::vector<std::string> arguments{"listen", address, key};
+  std::vector<std::string> arguments{"speaker", "listen", address, key};
   arguments.insert(arguments.end(), listener_tls.begin(), listener_tls.end());
   Program listener(arguments);
-  arguments = {"call", listener.line(), key};
+  arguments = {"speaker", "call", listener.line(), key};
   arguments.insert(arguments.end(), client_tls.begin(), client_tls.end());
   Program client(arguments);
   EXPECT_EQ(client.line(), "2 42 1000000");
@@ -105,8 +52,8 @@ TEST(TwoPrograms, talk_over_tls) {
 }
 
 TEST(TwoPrograms, with_different_keys_do_not_talk) {
-  Program listener({"listen", "", "one"});
-  Program client({"call", listener.line(), "two"});
+  Program listener({"speaker", "listen", "", "one"});
+  Program client({"speaker", "call", listener.line(), "two"});
   EXPECT_EQ(client.wait(), 3);
   EXPECT_EQ(listener.wait(), 3);
 }
@@ -115,7 +62,7 @@ TEST(TwoPrograms, leave_no_file_when_the_listener_or_its_whole_family_is_killed)
   const TempDir folder;
   const std::string path = (folder / "sock").string();
   for (const char* who : {"root", "massacre"}) {
-    Program killed({who, path});
+    Program killed({"speaker", who, path});
     EXPECT_EQ(killed.line(), "1") << who;
     EXPECT_EQ(killed.wait(), -SIGKILL) << who;
     eventually([&] { return !std::filesystem::exists(path); });
@@ -127,7 +74,7 @@ TEST(TwoPrograms, the_next_listener_need_not_wait_for_the_file_of_one_that_was_k
   const std::string path = (folder / "sock").string();
   for (int round = 0; round < 20; ++round) {
     {
-      Program killed({"listen", path, "-"});
+      Program killed({"speaker", "listen", path, "-"});
       EXPECT_EQ(killed.line(), path);
     }
     // The keeper of the killed one is at work, and leaves alone what is not its file.

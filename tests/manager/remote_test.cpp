@@ -12,7 +12,6 @@
 
 #include "channel/certificates.hpp"
 #include "channel/frame.hpp"
-#include "manager/program.hpp"
 #include "manager/protocol.hpp"
 #include "royong/connection.hpp"
 #include "royong/error.hpp"
@@ -23,6 +22,7 @@
 #include "royong/process.hpp"
 #include "support/eventually.hpp"
 #include "support/matchers.hpp"
+#include "support/program.hpp"
 #include "support/temp_dir.hpp"
 
 namespace {

@@ -9,7 +9,6 @@
 #include <memory>       // for std::unique_ptr
 #include <span>         // for std::span
 #include <string_view>  // for std::string_view
-#include <utility>      // for std::exchange
 
 #include "royong/detail/archive.hpp"
 #include "royong/detail/config.hpp"
@@ -26,15 +25,10 @@ using ServedOperation = void (*)(ServedObject& self, class IncomingCall& call);
 /// One call on its way to a served object. Lives for the call; what answers later takes an Answer.
 class ROYONG_API IncomingCall {
  public:
-  IncomingCall(Reader& in, AnswerSink& sink, std::uint64_t call, Caller caller) noexcept
-      : in_(in),
-        sink_(sink),
-        call_(call),
-        caller_(caller),
-        outer_(std::exchange(sink.running_, this)) {}
+  IncomingCall(Reader& in, AnswerSink& sink, std::uint64_t call, Caller caller) noexcept;
   IncomingCall(const IncomingCall&) = delete;
   IncomingCall& operator=(const IncomingCall&) = delete;
-  ~IncomingCall() { sink_.running_ = outer_; }
+  ~IncomingCall();
 
   /// Calls `body(context, *this)`; whatever escapes, and an answer that was neither given nor kept, goes to the caller.
   void run(void (*body)(void* context, IncomingCall& call), void* context) noexcept;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @file
- *  @brief A program of tests/manager/programs that runs beside the test: lines go in and come out.
+ *  @brief Program: one of a floor's programs that runs beside the test: lines go in and come out.
  */
 #pragma once
 
