@@ -3,22 +3,22 @@
  *  @brief Session: the engine of one executor on rank 0.
  *
  *  It joins the scheduler to the nodes: node 0 is a local pool, the others are agents, which are sent
- *  batches. Everything is guarded by the cluster's mutex; see cluster.hpp for who drives it.
+ *  batches. The life of the executor is in session.cpp, that of a task in session_tasks.cpp. Everything
+ *  is guarded by the cluster's mutex; see cluster.hpp for who drives it.
  */
 #pragma once
 
-#include <atomic>    // for std::atomic
-#include <cstdint>   // for std::uint64_t
-#include <map>       // for std::map
-#include <memory>    // for std::shared_ptr
-#include <optional>  // for std::optional
-#include <string>    // for std::string
-#include <vector>    // for std::vector
+#include <atomic>   // for std::atomic
+#include <cstdint>  // for std::uint64_t
+#include <memory>   // for std::shared_ptr
+#include <string>   // for std::string
 
 #include "mpi/callbacks.hpp"
 #include "mpi/cluster.hpp"
 #include "mpi/local_node.hpp"
+#include "mpi/members.hpp"
 #include "mpi/node_scheduler.hpp"
+#include "mpi/questions.hpp"
 #include "royong/mpi/core.hpp"
 
 namespace royong::inline v0::mpi {
@@ -60,7 +60,7 @@ class Session final : public MpiCore, private NodeActions {
 
   // For the cluster, with its mutex held.
 
-  void rank_is_here(NodeId node);
+  void rank_is_here(NodeId node) { members_.came(node); }
   void lose(NodeId node);
   void tick(std::int64_t now) {
     scheduler_.heard(0, now);  // this process
@@ -69,12 +69,12 @@ class Session final : public MpiCore, private NodeActions {
   /// Reads the local pool's results, hands out what waits. @return whether anything happened
   bool step();
   void heard(NodeId from, std::int64_t now) noexcept { scheduler_.heard(from, now); }
-  void opened(NodeId from, const Opened& opened);
+  void opened(NodeId from, const Opened& opened) { members_.opened(from, opened.workers); }
   void broken(NodeId from, const Broken& broken);
   void results(NodeId from, royong::detail::Reader& in);
   void recalled(NodeId from) { scheduler_.recalled(from); }
-  void answer(const Answer& answer);
-  void closed(NodeId from);
+  void answer(const Answer& answer) { questions_.answered(answer); }
+  void closed(NodeId from) { members_.closed(from); }
   LocalNode* local() const noexcept { return local_.get(); }
   /// For the cluster's own thread, without the mutex.
   void sleep_in_local(Timeout::Clock::time_point until);
@@ -82,11 +82,6 @@ class Session final : public MpiCore, private NodeActions {
 
  private:
   enum class Mode : std::uint8_t { open, closing, terminated };
-  struct Pending {  // a question on its way
-    NodeId node = 0;
-    Answer answer;
-    std::atomic<std::uint32_t> there{0};
-  };
 
   // NodeActions
   void give(NodeId node, std::span<Task* const> tasks) override;
@@ -94,10 +89,6 @@ class Session final : public MpiCore, private NodeActions {
   void end_task(Task& task) override;
   void lost(NodeId node) override;
 
-  royong::detail::PoolPlan local_plan() const;
-  void send_open(NodeId node);
-  void join_own_node();
-  bool all_have_answered() const noexcept;
   void take_local();
   void take_result(NodeId from, std::uint64_t ticket, Outcome outcome,
                    std::span<const std::byte> bytes);
@@ -107,8 +98,6 @@ class Session final : public MpiCore, private NodeActions {
   void note_if_done();
   void require_open() const;
   void require_home() const;
-  void close_nodes();
-  void note_if_left() noexcept;
 
   Cluster& cluster_;
   MpiPlan plan_;
@@ -116,22 +105,15 @@ class Session final : public MpiCore, private NodeActions {
   std::uint32_t id_ = 0;
   std::shared_ptr<LocalNode> local_;  // set once
   NodeScheduler scheduler_;
+  Members members_;
+  Questions questions_;
   Mode mode_ = Mode::open;
-  std::vector<bool> open_sent_;
-  std::vector<bool> open_answered_;
-  std::vector<bool> close_answered_;
-  std::vector<std::uint32_t> node_workers_;
   std::exception_ptr broken_cause_;
   bool cancelling_ = false;
   bool from_worker_ = false;  // the task that ends has its result
   bool recalled_here_ = false;
-  bool close_sent_ = false;
   std::atomic<LocalNode*> nudged_{nullptr};  // the local node, for who has no lock
-  std::uint64_t questions_ = 0;
-  std::map<std::uint64_t, Pending*> pending_;
-  std::atomic<std::uint32_t> answered_{0};  // all nodes have, or are gone
-  std::atomic<std::uint32_t> done_{0};      // closed, and all tasks have ended
-  std::atomic<std::uint32_t> left_{0};      // every node has closed its pool
+  std::atomic<std::uint32_t> done_{0};       // closed, and all tasks have ended
   bool joined_ = false;
   Callbacks callbacks_;
 };
