@@ -2,9 +2,6 @@
 #include "mpi/transport.hpp"
 
 #include <mpi.h>
-#if defined(OPEN_MPI) && OPEN_MPI && __has_include(<mpi-ext.h>)
-#include <mpi-ext.h>
-#endif
 #include <signal.h>
 
 #include <algorithm>  // for std::min
@@ -12,11 +9,8 @@
 #include <cstring>    // for std::memcpy
 #include <utility>    // for std::exchange, std::pair
 
+#include "mpi/failures.hpp"
 #include "royong/error.hpp"
-
-#if defined(MPIX_ERR_PROC_FAILED)
-#define ROYONG_HAVE_ULFM 1
-#endif
 
 namespace royong::inline v0::mpi {
 namespace {
@@ -192,8 +186,10 @@ class MpiTransport final : public Transport {
       const int code =
           MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, MPI_COMM_WORLD, &found, &handle, &status);
       if (code != MPI_SUCCESS) {
-        probe_failed(code);
-        return any;
+        const auto dead = acknowledge_failures(code);
+        if (dead.empty()) throw Error("cannot look for messages: " + text_of_code(code));
+        for (const int rank : dead) note_failure(rank, text_of_code(code));
+        return true;  // there may be messages of others
       }
       if (found == 0) return any;
       any = true;
@@ -214,29 +210,6 @@ class MpiTransport final : public Transport {
       take_ready(from, receiver);
     }
     return any;
-  }
-
-  /// With ULFM a probe of everybody fails as long as somebody's death has not been acknowledged.
-  void probe_failed(int code) {
-#if defined(ROYONG_HAVE_ULFM)
-    int error_class = 0;
-    MPI_Error_class(code, &error_class);
-    MPI_Group gone, world;
-    MPIX_Comm_failure_ack(MPI_COMM_WORLD);
-    MPIX_Comm_failure_get_acked(MPI_COMM_WORLD, &gone);
-    MPI_Comm_group(MPI_COMM_WORLD, &world);
-    int count = 0;
-    MPI_Group_size(gone, &count);
-    for (int i = 0; i < count; ++i) {
-      int rank = 0;
-      MPI_Group_translate_ranks(gone, 1, &i, world, &rank);
-      note_failure(rank, text_of_code(code));
-    }
-    MPI_Group_free(&gone);
-    MPI_Group_free(&world);
-#else
-    throw Error("cannot look for messages: " + text_of_code(code));
-#endif
   }
 
   /// Hands on the messages of a rank that are complete.
