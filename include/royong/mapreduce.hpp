@@ -4,8 +4,13 @@
  */
 #pragma once
 
+#include <algorithm>      // for std::max, std::min
+#include <deque>          // for std::deque
+#include <iterator>       // for std::next
+#include <map>            // for std::map
 #include <span>           // for std::span
 #include <unordered_map>  // for std::unordered_map
+#include <utility>        // for std::exchange, std::move
 #include <vector>         // for std::vector
 
 #include "royong/pool.hpp"
@@ -72,35 +77,80 @@ void read_pairs(std::span<const std::byte> bytes, std::unordered_map<K, V>& to,
   }
 }
 
+/// Inputs of a map_reduce that one task was for.
+struct InputRange {
+  std::size_t first = 0;
+  std::size_t count = 0;
+  int retries = 0;  ///< how often they may be run again
+};
+
 /** @brief Combines what the tasks of a map_reduce return.
  *
  *  Little of it is combined here, where it arrives. Much of it is combined by the workers, some
  *  results to one, as long as that makes it less (many tasks emit the same keys); the results lie in
  *  blocks of the arena and go to the next worker where they are, without a copy. What the workers
  *  cannot do, because one died or there is no room, is done here.
+ *
+ *  In a cluster there is an arena on every node. Large results stay where they are, and are combined
+ *  there; what is left of a node in the end travels. A part of the whole is in exactly one of: the pile
+ *  of a node, a merge under way, `result_`, `lost_`. When a node is lost, so are its parts, and the
+ *  inputs that they are of are run again: nothing is counted twice.
  */
 template <class K, class V, class Combine>
 class PairMerger {
  public:
   PairMerger(PoolCore& pool, const MapOptions& options, const Combine& combine)
       : pool_(pool), options_(options), combine_(combine) {}
+  PairMerger(const PairMerger&) = delete;
+  PairMerger& operator=(const PairMerger&) = delete;
+  /// After an error. Nothing that a worker still reads may be freed.
+  ~PairMerger() {
+    for (const Merge& merge : merges_) {
+      try {
+        pool_.cancel(*merge.state);
+        merge.state->wait(forever);
+      } catch (const Error&) {
+        // A fork of the process has no part in the tasks.
+      }
+    }
+  }
 
+  /// For a chunk that is about to be submitted.
+  void prepare(TaskState& state, const InputRange& range) const {
+    state.retries = range.retries;
+    state.extra().keep_result = pays_;
+  }
+  /// It was. `add` comes in the order of these calls.
+  void submitted(const InputRange& range) { submitted_.push_back(range); }
   void add(const Chunk& chunk) {
-    if (!pays_ || chunk.state->result_block() == 0 || chunk.state->bytes().size() < large_result)
-      return read_pairs(chunk.state->bytes(), result_, combine_);
-    pile_.push_back(chunk.state);
-    if (pile_.size() >= width) submit(width);
+    InputRange range = submitted_.front();
+    submitted_.pop_front();
+    range.retries = std::max(range.retries - chunk.state->deaths, 0);
+    take({chunk.state, {range}});
+    take_merged(false);
+  }
+
+  /// Combines what lies in arenas, once every chunk has been added. @return inputs to be run again
+  std::vector<InputRange> gather() {
+    take_merged(true);
+    for (auto& [node, pile] : piles_) {
+      if (pile.empty()) continue;
+      if (pile.front().state->is_kept()) {
+        merge(node, pile.size(), false);
+      } else if (pays_ && pile.size() >= 4) {
+        const auto workers = static_cast<std::size_t>(pool_.size());
+        const std::size_t each = std::max<std::size_t>((pile.size() + workers - 1) / workers, 2);
+        while (pile.size() >= 2) merge(node, std::min(each, pile.size()), true);
+      }
+    }
+    take_merged(true);
+    return std::exchange(lost_, {});
   }
 
   std::unordered_map<K, V> finish() {
-    take_merged();
-    if (pays_ && pile_.size() >= 4) {
-      const auto workers = static_cast<std::size_t>(pool_.size());
-      const std::size_t each = std::max<std::size_t>((pile_.size() + workers - 1) / workers, 2);
-      while (pile_.size() >= 2) submit(std::min(each, pile_.size()));
-      take_merged();
+    for (const auto& [node, pile] : piles_) {
+      for (const Part& part : pile) read_pairs(part.state->bytes(), result_, combine_);
     }
-    for (const auto& state : pile_) read_pairs(state->bytes(), result_, combine_);
     return std::move(result_);
   }
 
@@ -108,9 +158,14 @@ class PairMerger {
   static constexpr std::size_t large_result = std::size_t{64} << 10;
   static constexpr std::size_t width = 8;
 
+  /// A result, and what it is of.
+  struct Part {
+    StateRef<TaskState> state;
+    std::vector<InputRange> ranges;
+  };
   struct Merge {
     StateRef<TaskState> state;
-    std::vector<StateRef<TaskState>> inputs;
+    std::vector<Part> inputs;
   };
 
   /// thunk | combine | count | blocks
@@ -129,61 +184,104 @@ class PairMerger {
     clock.stop();
   }
 
-  void submit(std::size_t count) {
+  void take(Part part) {
+    const ResultPlace place = part.state->place();
+    if (!part.state->is_kept() && (!pays_ || place.block == 0 || place.bytes < large_result))
+      return read_pairs(part.state->bytes(), result_, combine_);
+    auto& pile = piles_[place.node];
+    pile.push_back(std::move(part));
+    if (pays_ && pile.size() >= width) merge(place.node, width, true);
+  }
+
+  /// @param keep what comes of it may stay there
+  void merge(std::uint32_t node, std::size_t count, bool keep) {
+    auto& pile = piles_[node];
     Merge merge;
     for (; count != 0; --count) {
-      merge.inputs.push_back(std::move(pile_.back()));
-      pile_.pop_back();
+      merge.inputs.push_back(std::move(pile.back()));
+      pile.pop_back();
     }
     CallWriter call;
     call.write_plain(thunk_id<&PairMerger::run>().bits);
     encode_callable(call, combine_);
     call.write_plain(static_cast<std::uint64_t>(merge.inputs.size()));
-    for (const auto& input : merge.inputs) {
-      const std::uint64_t place[2] = {input->result_block(), input->bytes().size()};
-      call.write_plain(place);
+    for (const Part& input : merge.inputs) {
+      const ResultPlace place = input.state->place();
+      const std::uint64_t block[2] = {place.block, place.bytes};
+      call.write_plain(block);
     }
     auto state = make_state<void>(&options_.task);
+    if (merge.inputs.front().state->is_kept()) {
+      state->bound = true;
+      state->worker = node;
+      state->extra().keep_result = keep;
+    }
     pool_.submit(*state, call);
     merge.state = StateRef<TaskState>(state.take());
     merges_.push_back(std::move(merge));
   }
 
-  void take_merged() {
-    for (Merge& merge : merges_) {
-      merge.state->wait(forever);
-      try {
-        if (merge.state->ending() != Ending::value) merge.state->rethrow();
-      } catch (const WorkerDied&) {
-        take_back(merge);
-        continue;
-      } catch (const ArenaFull&) {
-        take_back(merge);
+  /// @param all wait for every one; else only those that have ended
+  void take_merged(bool all) {
+    for (std::size_t i = 0; i < merges_.size();) {
+      if (!all && !merges_[i].state->has_ended()) {
+        ++i;
         continue;
       }
-      std::size_t before = 0;
-      for (const auto& input : merge.inputs) before += input->bytes().size();
-      // Keys that hardly any two tasks share: to combine them once more would be for nothing.
-      if (merge.state->bytes().size() > before / 4 * 3) pays_ = false;
-      if (merge.state->result_block() != 0) {
-        pile_.push_back(std::move(merge.state));
-      } else {
-        read_pairs(merge.state->bytes(), result_, combine_);
-      }
+      merges_[i].state->wait(forever);
+      Merge merge = std::move(merges_[i]);
+      merges_.erase(merges_.begin() + static_cast<std::ptrdiff_t>(i));
+      take_merged(merge);
     }
-    merges_.clear();
   }
 
-  void take_back(Merge& merge) {
-    for (const auto& input : merge.inputs) read_pairs(input->bytes(), result_, combine_);
+  void take_merged(Merge& merge) {
+    const bool here = !merge.inputs.front().state->is_kept();
+    try {
+      if (merge.state->ending() != Ending::value) merge.state->rethrow();
+    } catch (const NodeLost&) {
+      return run_again(merge);
+    } catch (const WorkerDied&) {
+      if (!here) throw;
+      return take_back(merge);
+    } catch (const ArenaFull&) {
+      if (!here) throw;
+      return take_back(merge);
+    }
+    Part part{std::move(merge.state), {}};
+    std::size_t before = 0;
+    for (const Part& input : merge.inputs) {
+      before += input.state->place().bytes;
+      part.ranges.insert(part.ranges.end(), input.ranges.begin(), input.ranges.end());
+    }
+    // Keys that hardly any two tasks share: to combine them once more would be for nothing.
+    if (merge.inputs.size() > 1 && part.state->place().bytes > before / 4 * 3) pays_ = false;
+    take(std::move(part));
+  }
+
+  void take_back(const Merge& merge) {
+    for (const Part& input : merge.inputs) read_pairs(input.state->bytes(), result_, combine_);
+  }
+
+  /// While the NodeLost is handled that says why.
+  void run_again(const Merge& merge) {
+    for (const Part& input : merge.inputs) {
+      for (InputRange range : input.ranges) {
+        if (range.retries == 0) throw;
+        --range.retries;
+        lost_.push_back(range);
+      }
+    }
   }
 
   PoolCore& pool_;
   const MapOptions& options_;
   const Combine& combine_;
   std::unordered_map<K, V> result_;
-  std::vector<StateRef<TaskState>> pile_;
+  std::deque<InputRange> submitted_;
+  std::map<std::uint32_t, std::vector<Part>> piles_;  // by node
   std::vector<Merge> merges_;
+  std::vector<InputRange> lost_;
   bool pays_ = true;
 };
 
@@ -217,21 +315,41 @@ struct MapReduceCall {
   };
 
   static std::unordered_map<K, V> execute(PoolCore& pool, const MapOptions& options,
-                                          const Mapper& mapper, const Combine& combine,
-                                          auto element, std::size_t count) {
+                                          const Mapper& mapper, const Combine& combine, auto begin,
+                                          std::size_t count) {
     PairMerger<K, V, Combine> merger(pool, options, combine);
     ChunkRun run_all(pool, options, count, reduce_chunk_limit(count, options, pool.size()),
                      Collect{merger});
-    while (const std::size_t elements = run_all.next()) {
+    const auto thunk = thunk_id<&MapReduceCall::run>().bits;
+    using Iterator = decltype(begin);
+    const auto submit = [&](const InputRange& range, Iterator& element, std::size_t new_elements) {
       CallWriter call;
-      call.write_plain(thunk_id<&MapReduceCall::run>().bits);
+      call.write_plain(thunk);
       encode_callable(call, mapper);
       encode_callable(call, combine);
-      call.write_plain(static_cast<std::uint64_t>(elements));
-      for (std::size_t i = 0; i < elements; ++i, ++element) {
+      call.write_plain(static_cast<std::uint64_t>(range.count));
+      for (std::size_t i = 0; i < range.count; ++i, ++element) {
         write_arguments<Mapper>(call, static_cast<const In&>(*element));
       }
-      run_all.submit(elements, call);
+      run_all.submit(new_elements, call, {},
+                     [&](TaskState& state) { merger.prepare(state, range); });
+      merger.submitted(range);
+    };
+    auto element = begin;
+    std::size_t first = 0;
+    while (const std::size_t elements = run_all.next()) {
+      submit({first, elements, options.task.retries}, element, elements);
+      first += elements;
+    }
+    run_all.drain();
+    while (!run_all.failed()) {
+      const auto lost = merger.gather();
+      if (lost.empty()) break;
+      for (const InputRange& range : lost) {
+        auto again = std::next(begin, static_cast<std::ptrdiff_t>(range.first));
+        submit(range, again, 0);
+      }
+      run_all.drain();
     }
     run_all.finish();
     return merger.finish();
@@ -245,7 +363,7 @@ struct MapReduceCall {
  *
  *      auto words = map_reduce<std::string, long>(pool, files, count_words, std::plus<>());
  *
- *  @param executor a Pool or a ProcessPoolExecutor
+ *  @param executor a Pool, a ProcessPoolExecutor, or an mpi::MPIPoolExecutor
  *  @param inputs   any range of transferable elements
  *  @param mapper `void(const In&, Emitter<K, V>& out)`: calls `out(key, value)` as often as it
  *  likes
@@ -258,7 +376,8 @@ struct MapReduceCall {
  *  @return all keys with their values
  *  @throws what the mapper throws, or combine; else as Pool::map. Nothing is returned then
  *
- *  **If the peer dies.** As Pool: with retries the result is the same as without a death.
+ *  **If the peer dies.** As Pool: with retries the result is the same as without a death. In a cluster large results stay on their
+ *  node and are combined there; when the node is lost, what they were of is run again if it has retries, and is NodeLost else.
  *
  *  Example: examples/wordcount
  */

@@ -143,9 +143,20 @@ class Agent final : private Receiver {
         send(make_message(Kind::answer, answer));
         return;
       }
+      case Kind::forget: {
+        const auto forget = in.read<Forget>();
+        const auto session = sessions_.find(forget.session);
+        if (session == sessions_.end()) return;
+        for (const std::uint64_t block : forget.blocks) session->second.node->forget(block);
+        return;
+      }
       case Kind::close: {
         const auto close = in.read<Close>();
-        sessions_.erase(close.session);
+        const auto session = sessions_.find(close.session);
+        if (session != sessions_.end()) {
+          if (close.kill) session->second.node->kill();
+          sessions_.erase(session);
+        }
         send(make_message(Kind::closed, Closed{close.session}));
         return;
       }

@@ -10,6 +10,11 @@ namespace royong::inline v0::mpi {
 
 using namespace royong::detail;
 
+namespace {
+// What stays must leave the arena to the tasks. More of it travels.
+constexpr std::uint64_t most_kept_bytes = std::uint64_t{128} << 20;
+}  // namespace
+
 void LocalTask::completed() noexcept { node_.note(*this); }
 
 LocalNode::LocalNode(PoolPlan plan, std::string name)
@@ -32,12 +37,13 @@ void LocalNode::end() noexcept {
   } catch (const std::exception&) {
     // It was broken before; its workers are gone, or go with this process.
   }
+  kept_.clear();
   // Every task has ended now, and nobody will note another one.
   while (first_ != nullptr) drop(*first_);
 }
 
 void LocalNode::run(const TaskHead& head, std::string name, std::span<std::byte> call) {
-  auto* task = new LocalTask(*this, head.ticket);
+  auto* task = new LocalTask(*this, head);
   task->before = last_;
   (last_ != nullptr ? last_->after : first_) = task;
   last_ = task;
@@ -68,7 +74,7 @@ void LocalNode::run(const TaskHead& head, std::string name, std::span<std::byte>
 
 void LocalNode::recall(std::uint32_t count) {
   for (LocalTask* task = last_; task != nullptr && count != 0; task = task->before) {
-    if (task->has_ended() || !pool_->cancel(*task)) continue;
+    if (task->bound_here || task->has_ended() || !pool_->cancel(*task)) continue;
     task->recalled = true;
     --count;
   }
@@ -136,6 +142,8 @@ LocalResult LocalNode::result_of(LocalTask& task) {
       result.outcome = task.recalled ? Outcome::returned : Outcome::cancelled;
       return result;
     case Ending::value:
+      if (may_stay(task)) return kept_result_of(task);
+      [[fallthrough]];
     case Ending::exception:
       if (extra == nullptr || extra->handles.empty()) {
         result.outcome = task.ending() == Ending::value ? Outcome::value : Outcome::exception;
@@ -174,9 +182,46 @@ std::exception_ptr LocalNode::as_seen_from_afar(const std::exception_ptr& error)
   }
 }
 
-void LocalNode::drop(LocalTask& task) noexcept {
+/// Small results lie in no block: they travel at once.
+bool LocalNode::may_stay(const LocalTask& task) const noexcept {
+  const ResultPlace place = task.place();
+  const TaskExtra* extra = task.extra_if_any();
+  return task.keep && place.block != 0 && place.bytes >= kept_beginning &&
+         (extra == nullptr || extra->handles.empty()) &&
+         kept_bytes_ + place.bytes <= most_kept_bytes;
+}
+
+LocalResult LocalNode::kept_result_of(LocalTask& task) {
+  const ResultPlace place = task.place();
+  const KeptHead head{place.block, place.bytes};
+  const auto* bytes = reinterpret_cast<const std::byte*>(&head);
+  scratch_.assign(bytes, bytes + sizeof head);
+  const auto beginning = task.bytes().first(kept_beginning);
+  scratch_.insert(scratch_.end(), beginning.begin(), beginning.end());
+  return {task.ticket, Outcome::kept, scratch_};
+}
+
+void LocalNode::keep(LocalTask& task) {
+  unlink(task);
+  const ResultPlace place = task.place();
+  kept_bytes_ += place.bytes;
+  kept_.emplace(place.block, StateRef<LocalTask>(&task));
+}
+
+void LocalNode::forget(std::uint64_t block) noexcept {
+  const auto place = kept_.find(block);
+  if (place == kept_.end()) return;
+  kept_bytes_ -= place->second->place().bytes;
+  kept_.erase(place);
+}
+
+void LocalNode::unlink(LocalTask& task) noexcept {
   (task.before != nullptr ? task.before->after : first_) = task.after;
   (task.after != nullptr ? task.after->before : last_) = task.before;
+}
+
+void LocalNode::drop(LocalTask& task) noexcept {
+  unlink(task);
   task.release();
 }
 

@@ -7,13 +7,14 @@
  */
 #pragma once
 
-#include <atomic>   // for std::atomic
-#include <cstddef>  // for std::byte
-#include <cstdint>  // for std::uint64_t
-#include <mutex>    // for std::mutex
-#include <span>     // for std::span
-#include <string>   // for std::string
-#include <vector>   // for std::vector
+#include <atomic>         // for std::atomic
+#include <cstddef>        // for std::byte
+#include <cstdint>        // for std::uint64_t
+#include <mutex>          // for std::mutex
+#include <span>           // for std::span
+#include <string>         // for std::string
+#include <unordered_map>  // for std::unordered_map
+#include <vector>         // for std::vector
 
 #include "mpi/messages.hpp"
 #include "royong/detail/pool_core.hpp"
@@ -26,10 +27,13 @@ class LocalNode;
 class LocalTask final : public royong::detail::ResultState<void>,
                         public royong::detail::CompletionHook {
  public:
-  LocalTask(LocalNode& node, std::uint64_t its_ticket) : ticket(its_ticket), node_(node) {}
+  LocalTask(LocalNode& node, const TaskHead& head)
+      : ticket(head.ticket), keep(head.keep), bound_here(head.bound), node_(node) {}
   void completed() noexcept override;
 
   const std::uint64_t ticket;
+  const bool keep;
+  const bool bound_here;
   bool recalled = false;        ///< it was cancelled because rank 0 wants it back
   LocalTask* before = nullptr;  ///< in the node's list of those that have not been taken
   LocalTask* after = nullptr;
@@ -43,7 +47,8 @@ class LocalTask final : public royong::detail::ResultState<void>,
 struct LocalResult {
   std::uint64_t ticket = 0;
   Outcome outcome = Outcome::value;
-  std::span<const std::byte> bytes;  ///< the encoded value or exception
+  std::span<const std::byte>
+      bytes;  ///< the encoded value or exception, or what is told of a kept one
 };
 
 class LocalNode {
@@ -66,6 +71,8 @@ class LocalNode {
   /// Gives back up to so many tasks that have not begun, the last ones first.
   void recall(std::uint32_t count);
   Answer ask(const Ask& ask);
+  /// A result that was kept is not needed any more.
+  void forget(std::uint64_t block) noexcept;
 
   /// Reads the pool's results. @return whether `take` has something
   bool pump();
@@ -73,6 +80,7 @@ class LocalNode {
   bool sleep(Timeout::Clock::time_point until);
   /// Begins to end the workers, whatever they do. Does not wait.
   void terminate() { pool_->terminate(); }
+  void kill() { pool_->kill(); }
   /// Ends the sleep of another thread. Any thread.
   void wake() noexcept;
 
@@ -81,8 +89,13 @@ class LocalNode {
   void take(Use&& use) {
     for (LocalTask* task = take_ended(); task != nullptr;) {
       LocalTask* const next = task->next_ended;
-      use(result_of(*task));
-      drop(*task);
+      const LocalResult result = result_of(*task);
+      use(result);
+      if (result.outcome == Outcome::kept) {
+        keep(*task);
+      } else {
+        drop(*task);
+      }
       task = next;
     }
     for (auto& failed : std::exchange(failed_, {}))
@@ -99,6 +112,10 @@ class LocalNode {
   LocalTask* take_ended();
   LocalResult result_of(LocalTask& task);
   std::exception_ptr as_seen_from_afar(const std::exception_ptr& error) const;
+  bool may_stay(const LocalTask& task) const noexcept;
+  LocalResult kept_result_of(LocalTask& task);
+  void keep(LocalTask& task);
+  void unlink(LocalTask& task) noexcept;
   void drop(LocalTask& task) noexcept;
   LocalTask* find(std::uint64_t ticket) const noexcept;
 
@@ -111,6 +128,10 @@ class LocalNode {
   std::vector<std::pair<std::uint64_t, std::vector<std::byte>>> failed_;  // never reached the pool
   std::vector<std::byte> scratch_;
   std::vector<std::byte> broken_;
+  /// Results that stay, by their blocks. What is freed while a task reads it would be another's: rank 0
+  /// says `forget` only when the tasks that it bound here for them have ended.
+  std::unordered_map<std::uint64_t, royong::detail::StateRef<LocalTask>> kept_;
+  std::uint64_t kept_bytes_ = 0;
 
   std::atomic<std::uint32_t> flag_{0};  // 1: look
   std::mutex mutex_;                    // guards what follows; after the pool's

@@ -90,11 +90,11 @@ void Members::begin() {
   if (scheduler_.joined() == 0) join_own_node();
 }
 
-void Members::close() {
+void Members::close(bool kill) {
   if (std::exchange(closing_, true)) return;
   for (NodeId node = 0; node < nodes_.size(); ++node) {
     if (nodes_[node].asked && !cluster_.rank(node).gone) {
-      cluster_.send(node, make_message(Kind::close, Close{session_}));
+      cluster_.send(node, make_message(Kind::close, Close{session_, kill}));
     } else {
       nodes_[node].closed = true;  // this process among them: the session ends its pool itself
     }

@@ -39,8 +39,8 @@ class Members {
   /// Those that have not answered are not waited for; somebody takes part in any case.
   void begin();
 
-  /// Has the pools closed. Once is enough.
-  void close();
+  /// Has the pools closed, once. @param kill the workers are killed, not asked to end
+  void close(bool kill = false);
   void closed(NodeId node);
 
   /// Not 0: every node has a pool, has said that it cannot, or is gone.

@@ -9,7 +9,7 @@
  *      agent -> rank 0                         rank 0 -> agent
  *      hello                                   welcome | refuse
  *      opened | broken       (per session)     modules, open
- *      results, recalled, answer               batch, recall, ask
+ *      results, recalled, answer               batch, recall, ask, forget
  *      closed                                  close
  *      heartbeat, bye                          heartbeat, stop, fence
  */
@@ -41,6 +41,7 @@ enum class Kind : std::uint8_t {
   recalled,
   ask,
   answer,
+  forget,
   close,
   closed,
   heartbeat,
@@ -51,7 +52,7 @@ enum class Kind : std::uint8_t {
 };
 
 /// Changes with every change of a message.
-inline constexpr std::uint32_t protocol = 1;
+inline constexpr std::uint32_t protocol = 2;
 
 /// An agent's first words.
 struct Hello {
@@ -138,8 +139,15 @@ struct Answer {
   std::uint64_t total = 0;
 };
 
+/// Results that were kept are not needed any more.
+struct Forget {
+  std::uint32_t session = 0;
+  std::vector<std::uint64_t> blocks;
+};
+
 struct Close {
   std::uint32_t session = 0;
+  bool kill = false;  ///< by SIGKILL at once, whatever the workers do
 };
 
 struct Closed {
@@ -157,7 +165,8 @@ enum class Outcome : std::uint8_t {
   exception,
   cancelled,  ///< it was withdrawn or aborted
   returned,   ///< it has not begun, and the node does not have it any more
-  last = returned,
+  kept,       ///< a value that stays on the node: a KeptHead comes, and the value's beginning
+  last = kept,
 };
 
 /// A task of a batch, without its bytes.
@@ -167,6 +176,8 @@ struct TaskHead {
   std::int64_t timeout = -1;  ///< nanoseconds; negative: none
   std::int32_t retries = 0;
   bool named = false;  ///< the name comes before the call
+  bool keep = false;   ///< a large result may stay on the node
+  bool bound = false;  ///< is not given back: it reads what was kept here
 };
 
 /// A task of `results`, without its bytes.
@@ -175,6 +186,14 @@ struct ResultHead {
   std::uint64_t length = 0;
   Outcome outcome = Outcome::value;
 };
+
+/// Where in the node's arena a kept result is. So much of its beginning follows as `kept_beginning` says.
+struct KeptHead {
+  std::uint64_t block = 0;
+  std::uint64_t bytes = 0;
+};
+/// Rank 0 needs the time that the chunk of a map took at once: the first thing in its result.
+inline constexpr std::size_t kept_beginning = 8;
 
 using MessagePtr = std::unique_ptr<royong::detail::Writer>;
 

@@ -53,7 +53,7 @@ void NodeScheduler::tick(std::int64_t now) {
     if (node.state == NodeState::joined && now - node.heard > limits_.silence) lose(id);
   }
   if (backlog_.empty()) {
-    rebalance();
+    rebalance(now);
   } else {
     dispatch(now);
   }
@@ -74,7 +74,7 @@ void NodeScheduler::lose(NodeId id) {
     ++task->deaths;
     if (task->aborted) {
       end(*task, TaskPhase::cancelled);
-    } else if (task->deaths > task->retries) {
+    } else if (task->bound || task->deaths > task->retries) {
       end(*task, TaskPhase::lost);
     } else {
       ++counts_.retried;
@@ -94,6 +94,23 @@ void NodeScheduler::submit(Task& task, std::uint32_t bytes, std::int64_t now) {
   const std::size_t last = (open_first_ + open_count_ - 1) % open_.size();
   const bool somebody_idles = is_idle(nodes_[open_[open_first_]]) || is_idle(nodes_[open_[last]]);
   if (somebody_idles || backlog_.size() >= eager_backlog) dispatch(now);
+}
+
+void NodeScheduler::submit_bound(Task& task, std::uint32_t bytes, std::int64_t now) {
+  const NodeId id = task.worker;
+  Node& node = nodes_[id];
+  task.sequence = ++counts_.submitted;
+  ++live_;
+  task.position = bytes;
+  if (node.state != NodeState::joined) {
+    ++task.deaths;
+    return end(task, TaskPhase::lost);
+  }
+  if (node.tasks.empty()) node.since = now;
+  batch_.assign(1, &task);
+  note_given(id, task);
+  ++counts_.batches;
+  actions_.give(id, batch_);
 }
 
 Task* NodeScheduler::find(NodeId node, std::uint64_t ticket) const noexcept {
@@ -249,11 +266,7 @@ bool NodeScheduler::give_batch(NodeId id, std::int64_t now) {
     if (!batch_.empty() && node.bytes + task.position > limits_.max_bytes) break;
     backlog_.remove(task);
     backlog_bytes_ -= task.position;
-    task.phase = TaskPhase::given;
-    task.worker = id;
-    task.end = make_ticket(task);
-    node.tasks.push_back(task);
-    node.bytes += task.position;
+    note_given(id, task);
     batch_.push_back(&task);
   }
   if (was_idle) node.probe = batch_.front()->end;
@@ -262,7 +275,15 @@ bool NodeScheduler::give_batch(NodeId id, std::int64_t now) {
   return true;
 }
 
-void NodeScheduler::rebalance() {
+void NodeScheduler::note_given(NodeId id, Task& task) {
+  task.phase = TaskPhase::given;
+  task.worker = id;
+  task.end = make_ticket(task);
+  nodes_[id].tasks.push_back(task);
+  nodes_[id].bytes += task.position;
+}
+
+void NodeScheduler::rebalance(std::int64_t now) {
   if (!backlog_.empty() || live_ == 0) return;
   std::uint32_t idle = 0;
   for (const Node& node : nodes_) {
@@ -274,8 +295,10 @@ void NodeScheduler::rebalance() {
     if (node.state != NodeState::joined || node.recalling || node.tasks.size() <= node.workers)
       continue;
     const std::uint32_t waiting = node.tasks.size() - node.workers;
-    // To take back what is done before it could run elsewhere is for nothing.
-    const double until_done = waiting * std::max(node.length, 0.0) / node.workers;
+    // To take back what is done before it could run elsewhere is for nothing. The tasks that run now may
+    // be longer than those before: they take as long at least as nothing has come.
+    const double silent = node.since != 0 ? static_cast<double>(now - node.since) : 0;
+    const double until_done = waiting * std::max(node.length, silent) / node.workers;
     if (node.length >= 0 && until_done < 2 * node.round_trip) continue;
     const std::uint32_t count = std::min(idle, (waiting + 1) / 2);
     node.recalling = true;

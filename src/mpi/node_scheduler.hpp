@@ -29,6 +29,9 @@
  *  waits for one who took too much. What proves wrong is put right by `rebalance`: it takes work back
  *  from slow nodes when others are idle.
  *
+ *  **Bound tasks** (`Task::bound`) read what their node has kept: they are given to it at once, are never
+ *  given back, and are lost with it.
+ *
  *  **Retries.** Nobody can know which of its tasks a lost node had begun, so it counts as a death for
  *  each of them.
  */
@@ -94,6 +97,9 @@ class NodeScheduler {
   void lose(NodeId node);
   /// A new task; `bytes` of call. Begins at once if a worker is idle, else with the next `dispatch`.
   void submit(Task& task, std::uint32_t bytes, std::int64_t now);
+  /// A new task for the node `task.worker` and no other: the node is given it at once, whatever it has.
+  /// If the node is lost, so is the task.
+  void submit_bound(Task& task, std::uint32_t bytes, std::int64_t now);
   /** @brief A result came from the node. The caller stores it in the task, then calls `end`.
    *  @return nullptr if the node does not have the task: it comes too late, or makes no sense
    */
@@ -119,7 +125,7 @@ class NodeScheduler {
   /// Gives pending tasks to nodes that have room.
   void dispatch(std::int64_t now);
   /// Takes tasks that wait behind others back for idle nodes.
-  void rebalance();
+  void rebalance(std::int64_t now);
 
   // What is.
 
@@ -173,6 +179,7 @@ class NodeScheduler {
   void offer(NodeId id);
   std::uint32_t batch_size(const Node& node) const noexcept;
   bool give_batch(NodeId id, std::int64_t now);
+  void note_given(NodeId id, Task& task);
   void take_from(Node& node, Task& task) noexcept;
   void put_back(Task& task);
   std::uint64_t make_ticket(Task& task);

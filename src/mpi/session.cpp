@@ -55,7 +55,8 @@ Session::Session(Cluster& cluster, MpiPlan plan)
       pid_(::getpid()),
       scheduler_(*this, cluster.size(), limits_of(plan_)),
       members_(cluster, scheduler_, plan_),
-      questions_(cluster) {}
+      questions_(cluster),
+      kept_now_(cluster.size()) {}
 
 Session::~Session() = default;
 
@@ -122,14 +123,14 @@ void Session::close() {
   cluster_.note_end();
 }
 
-void Session::terminate() {
+void Session::end_everything(bool kill) {
   if (pid_ != ::getpid()) return;
   Lock lock(cluster_.mutex());
   if (mode_ == Mode::terminated) return;
   mode_ = Mode::terminated;
   scheduler_.end_everything(TaskPhase::cancelled);
-  members_.close();
-  if (local_) local_->terminate();
+  members_.close(kill);
+  if (local_) kill ? local_->kill() : local_->terminate();
   note_if_done();
   cluster_.note_end();
 }
@@ -195,6 +196,8 @@ MpiStats Session::mpi_stats() {
   stats.tasks.running = scheduler_.live() - scheduler_.backlog().size();
   stats.batches = counts.batches;
   stats.taken_back = counts.taken_back;
+  stats.result_bytes = result_bytes_;
+  stats.kept_results = kept_;
   for (NodeId node = 0; node < cluster_.size(); ++node) {
     const auto& rank = cluster_.rank(node);
     NodeInfo info;
@@ -205,6 +208,7 @@ MpiStats Session::mpi_stats() {
     info.alive = scheduler_.state(node) == NodeState::joined;
     info.reason = rank.reason;
     info.pid = rank.hello.pid;
+    info.kept_results = kept_now_[node];
     stats.nodes.push_back(std::move(info));
   }
   return stats;

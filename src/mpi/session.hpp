@@ -10,8 +10,10 @@
 
 #include <atomic>   // for std::atomic
 #include <cstdint>  // for std::uint64_t
-#include <memory>   // for std::shared_ptr
-#include <string>   // for std::string
+#include <memory>   // for std::shared_ptr, std::unique_ptr
+#include <mutex>    // for std::mutex
+#include <span>     // for std::span
+#include <vector>   // for std::vector
 
 #include "mpi/callbacks.hpp"
 #include "mpi/cluster.hpp"
@@ -37,8 +39,8 @@ class Session final : public MpiCore, private NodeActions {
 
   void submit(TaskState& state, royong::detail::Writer& call) override;
   void close() override;
-  void terminate() override;
-  void kill() override { terminate(); }
+  void terminate() override { end_everything(false); }
+  void kill() override { end_everything(true); }
   void cancel_pending() override;
   bool join(Timeout timeout) override;
   void resize(int workers) override;
@@ -75,6 +77,8 @@ class Session final : public MpiCore, private NodeActions {
   void recalled(NodeId from) { scheduler_.recalled(from); }
   void answer(const Answer& answer) { questions_.answered(answer); }
   void closed(NodeId from) { members_.closed(from); }
+  /// A KeptResult has ended. Any thread, with or without the cluster's mutex.
+  void forget(const royong::detail::ResultPlace& place) noexcept;
   LocalNode* local() const noexcept { return local_.get(); }
   /// For the cluster's own thread, without the mutex.
   void sleep_in_local(Timeout::Clock::time_point until);
@@ -92,10 +96,14 @@ class Session final : public MpiCore, private NodeActions {
   void take_local();
   void take_result(NodeId from, std::uint64_t ticket, Outcome outcome,
                    std::span<const std::byte> bytes);
+  std::unique_ptr<royong::detail::KeptResult> take_kept(NodeId from,
+                                                        std::span<const std::byte>& bytes);
+  void send_forgotten();
   std::exception_ptr ending_error(TaskState& state) const;
   Answer ask(Lock& lock, const TaskState& state, Question question, std::int64_t grace);
   void break_with(std::exception_ptr cause);
   void note_if_done();
+  void end_everything(bool kill);
   void require_open() const;
   void require_home() const;
 
@@ -115,6 +123,12 @@ class Session final : public MpiCore, private NodeActions {
   std::atomic<LocalNode*> nudged_{nullptr};  // the local node, for who has no lock
   std::atomic<std::uint32_t> done_{0};       // closed, and all tasks have ended
   bool joined_ = false;
+  std::uint64_t result_bytes_ = 0;       // that came from other nodes
+  std::vector<std::uint64_t> kept_now_;  // results that are on each node
+  std::uint64_t kept_ = 0;               // results that ever stayed on theirs
+  std::atomic<bool> any_forgotten_{false};
+  std::mutex forgotten_mutex_;  // guards what follows; after the cluster's
+  std::vector<royong::detail::ResultPlace> forgotten_;
   Callbacks callbacks_;
 };
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>  // for std::max, std::min
 #include <cstring>    // for std::memcpy
+#include <map>        // for std::map
+#include <mutex>      // for std::lock_guard
 #include <thread>     // for std::this_thread
 #include <utility>    // for std::exchange, std::move
 
@@ -15,13 +17,30 @@ namespace royong::inline v0::mpi {
 
 using namespace royong::detail;
 
+namespace {
+
+/// What is on a node as long as somebody here names it.
+class KeptOnNode final : public KeptResult {
+ public:
+  KeptOnNode(Session& session, ResultPlace where) : KeptResult(where), session_(&session) {
+    session.add_reference();
+  }
+  ~KeptOnNode() override { session_->forget(place); }
+
+ private:
+  StateRef<Session> session_;
+};
+
+}  // namespace
+
 void Session::submit(TaskState& state, Writer& call) {
   StateRef<TaskState> own(&state);  // the engine's count, until the task is the scheduler's
   require_home();
   if (!call.take_kept().empty())
     throw TransferError(
         "cannot send a handle (a queue, a lock, an array) to another machine: only processes of "
-        "this one share memory; pass the value, or let a remote Manager keep the object");
+        "this one share memory; pass the value, or let a Manager keep the object and the task "
+        "connect to it (Manager::connect)");
   if (const TaskExtra* extra = state.extra_if_any(); extra != nullptr && !extra->blocks.empty())
     throw UsageError("a task with a block of shared memory cannot go to another machine");
   const auto bytes = call.bytes();
@@ -39,8 +58,12 @@ void Session::submit(TaskState& state, Writer& call) {
   }
   state.set_engine(*this);
   (void)own.take();
-  scheduler_.submit(state, static_cast<std::uint32_t>(std::min<std::size_t>(bytes.size(), ~0U)),
-                    Cluster::now_ns());
+  const auto size = static_cast<std::uint32_t>(std::min<std::size_t>(bytes.size(), ~0U));
+  if (state.bound) {
+    scheduler_.submit_bound(state, size, Cluster::now_ns());
+  } else {
+    scheduler_.submit(state, size, Cluster::now_ns());
+  }
 }
 
 void Session::give(NodeId node, std::span<Task* const> tasks) {
@@ -51,6 +74,8 @@ void Session::give(NodeId node, std::span<Task* const> tasks) {
     if (state.timed) head.timeout = state.extra().timeout.duration().count();
     head.retries = std::max(state.retries - state.deaths, 0);
     head.named = !state.extra().name.empty();
+    head.keep = state.extra().keep_result;
+    head.bound = state.bound;
     return head;
   };
   if (node == own_node) {
@@ -87,6 +112,7 @@ bool Session::step() {
   if (local_ == nullptr) return false;
   bool any = local_->pump();
   take_local();
+  if (any_forgotten_.load(std::memory_order_relaxed)) send_forgotten();
   if (!scheduler_.backlog().empty()) scheduler_.dispatch(Cluster::now_ns());
   return any;
 }
@@ -113,6 +139,7 @@ void Session::results(NodeId from, Reader& in) {
     ResultHead head;
     in.read_plain(head);
     if (head.outcome > Outcome::last) throw TransferError("a result with no outcome");
+    result_bytes_ += head.length;
     take_result(from, head.ticket, head.outcome, {in.take(head.length, "result"), head.length});
   }
   if (all != 0) scheduler_.drained(from, all, Cluster::now_ns());
@@ -121,6 +148,8 @@ void Session::results(NodeId from, Reader& in) {
 void Session::take_result(NodeId from, std::uint64_t ticket, Outcome outcome,
                           std::span<const std::byte> bytes) {
   if (outcome == Outcome::returned && !cancelling_) return scheduler_.returned(from, ticket);
+  std::unique_ptr<KeptResult> kept;
+  if (outcome == Outcome::kept) kept = take_kept(from, bytes);
   Task* task = scheduler_.completed(from, ticket);
   if (task == nullptr) return;  // it has ended otherwise
   if (task->aborted || outcome == Outcome::cancelled || outcome == Outcome::returned)
@@ -129,13 +158,59 @@ void Session::take_result(NodeId from, std::uint64_t ticket, Outcome outcome,
   try {
     std::byte* const to = state.make_result(bytes.size());
     if (!bytes.empty()) std::memcpy(to, bytes.data(), bytes.size());
+    state.extra().kept_result = std::move(kept);
     from_worker_ = true;
   } catch (const std::bad_alloc&) {
     state.extra().error = std::current_exception();
   }
-  scheduler_.end(*task,
-                 outcome == Outcome::value && from_worker_ ? TaskPhase::done : TaskPhase::failed);
+  scheduler_.end(
+      *task, outcome != Outcome::exception && from_worker_ ? TaskPhase::done : TaskPhase::failed);
   from_worker_ = false;
+}
+
+/// @param bytes becomes the result's beginning
+std::unique_ptr<KeptResult> Session::take_kept(NodeId from, std::span<const std::byte>& bytes) {
+  KeptHead head;
+  if (bytes.size() != sizeof head + kept_beginning)
+    throw TransferError("a result that is kept, but not where");
+  std::memcpy(&head, bytes.data(), sizeof head);
+  bytes = bytes.subspan(sizeof head);
+  auto kept = std::make_unique<KeptOnNode>(*this, ResultPlace{from, head.block, head.bytes});
+  ++kept_;
+  ++kept_now_[from];
+  return kept;
+}
+
+void Session::forget(const ResultPlace& place) noexcept {
+  try {
+    const std::lock_guard lock(forgotten_mutex_);
+    forgotten_.push_back(place);
+    any_forgotten_.store(true, std::memory_order_relaxed);
+  } catch (const std::bad_alloc&) {
+    // It is forgotten when the pools end.
+  }
+}
+
+void Session::send_forgotten() {
+  std::vector<ResultPlace> places;
+  {
+    const std::lock_guard lock(forgotten_mutex_);
+    any_forgotten_.store(false, std::memory_order_relaxed);
+    places.swap(forgotten_);
+  }
+  std::map<NodeId, Forget> letters;
+  for (const ResultPlace& place : places) {
+    letters[place.node].blocks.push_back(place.block);
+    --kept_now_[place.node];
+  }
+  for (auto& [node, forget] : letters) {
+    forget.session = id_;
+    if (node == own_node) {
+      for (const std::uint64_t block : forget.blocks) local_->forget(block);
+    } else {
+      cluster_.send(node, make_message(Kind::forget, forget));
+    }
+  }
 }
 
 void Session::end_task(Task& task) {

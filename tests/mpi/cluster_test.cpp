@@ -86,6 +86,43 @@ TEST_F(UnderMpirun, AnAgentThatAnswersLateIsFencedAndEnds) {
   EXPECT_THAT(finished.error, HasSubstr("nothing was heard of it for 4 s"));
 }
 
+/// What combines_at_nodes says with this victim.
+Finished combine(const std::string& victim) {
+  const TempDir folder;
+  return mpirun(folder,
+                {"-n", "3", programs + "combines_at_nodes", folder.path().string(), victim});
+}
+
+TEST_F(UnderMpirun, MapReduceCombinesOnEachNodeBeforeAnythingTravels) {
+  const Finished finished = combine("nobody");
+  EXPECT_EQ(finished.exit_code, 0) << finished.error;
+  EXPECT_EQ(finished.output,
+            "the counts are right: yes\nkept at nodes: yes\nwhat travelled is small: yes\n"
+            "nothing is kept any more\n")
+      << finished.error;
+}
+
+TEST_F(UnderMpirun, ResultsThatWereKeptOnALostNodeAreComputedAgain) {
+  const Finished finished = combine("map");
+  EXPECT_EQ(finished.exit_code, 0) << finished.error;
+  EXPECT_THAT(finished.output, HasSubstr("the counts are right: yes")) << finished.error;
+  EXPECT_THAT(finished.output, HasSubstr("nothing is kept any more"));
+}
+
+TEST_F(UnderMpirun, ANodeThatIsLostWhileItCombinesIsCountedOnce) {
+  const Finished finished = combine("merge");
+  EXPECT_EQ(finished.exit_code, 0) << finished.error;
+  EXPECT_THAT(finished.output, HasSubstr("the counts are right: yes")) << finished.error;
+  EXPECT_THAT(finished.output, HasSubstr("nothing is kept any more"));
+}
+
+TEST_F(UnderMpirun, ResultsThatWereKeptOnALostNodeAreLostWithoutRetries) {
+  const Finished finished = combine("fragile");
+  EXPECT_EQ(finished.exit_code, 0) << finished.error;
+  EXPECT_THAT(finished.output, HasSubstr("NodeLost: ")) << finished.error;
+  EXPECT_THAT(finished.output, HasSubstr("was lost with rank 2 on "));
+}
+
 TEST_F(UnderMpirun, AnotherExecutableTakesNoPart) {
   const TempDir folder;
   const Finished finished =
@@ -93,6 +130,24 @@ TEST_F(UnderMpirun, AnotherExecutableTakesNoPart) {
   EXPECT_EQ(finished.exit_code, 0) << finished.output << finished.error;
   EXPECT_EQ(finished.output, "2 nodes, sum 333833500\n") << finished.error;
   EXPECT_THAT(finished.error, HasSubstr("it runs another executable: build-id"));
+}
+
+TEST_F(UnderMpirun, AnotherVersionTakesNoPart) {
+  const TempDir folder;
+  const Finished finished = mpirun(
+      folder, {"-n", "2", programs + "squares", ":", "-n", "1", programs + "stranger", "version"});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output << finished.error;
+  EXPECT_THAT(finished.output, HasSubstr("2 nodes, sum 333833500\n")) << finished.error;
+  EXPECT_THAT(finished.output, HasSubstr("refused: its royong is of version"));
+  EXPECT_THAT(finished.error, HasSubstr("takes no part: its royong is of version"));
+}
+
+TEST_F(UnderMpirun, WhoTalksNonsenseIsLostAndTheOthersGoOn) {
+  const TempDir folder;
+  const Finished finished = mpirun(
+      folder, {"-n", "2", programs + "squares", ":", "-n", "1", programs + "stranger", "nonsense"});
+  EXPECT_THAT(finished.output, HasSubstr("2 nodes, sum 333833500\n")) << finished.error;
+  EXPECT_THAT(finished.error, HasSubstr("is lost: what it sent makes no sense"));
 }
 
 }  // namespace

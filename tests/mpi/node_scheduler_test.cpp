@@ -21,6 +21,7 @@ class Model final : public NodeActions {
   struct Entry {
     Task* task;  // for the model's eyes only: a node knows the ticket
     std::uint64_t ticket;
+    bool bound;
   };
   struct Letter {
     enum class What { result, returned, recalled } what;
@@ -47,23 +48,27 @@ class Model final : public NodeActions {
       RC_ASSERT(task->worker == id);
       RC_ASSERT(tickets.insert(task->end).second);  // never used before
       ++runs[task];
-      node.has.push_back({task, task->end});
+      if (bound.count(task) != 0) RC_ASSERT(bound[task] == id);
+      node.has.push_back({task, task->end, task->bound});
     }
+    if (batch.front()->bound) return;  // whatever it has
     RC_ASSERT(scheduler.tasks_of(id).size() <= std::max(scheduler.window(id), 2 * node.workers));
   }
   void recall(NodeId id, std::uint32_t count) override {
     Node& node = nodes.at(id);
     RC_ASSERT(scheduler.state(id) == NodeState::joined);
     RC_ASSERT(count > 0U);
-    for (; count != 0 && node.has.size() > node.begun; --count) {
-      node.mail.push_back({Letter::What::returned, node.has.back().ticket});
-      node.has.pop_back();
+    for (std::size_t i = node.has.size(); count != 0 && i-- > node.begun;) {
+      if (node.has[i].bound) continue;
+      node.mail.push_back({Letter::What::returned, node.has[i].ticket});
+      node.has.erase(node.has.begin() + static_cast<std::ptrdiff_t>(i));
+      --count;
     }
     node.mail.push_back({Letter::What::recalled});
   }
   void end_task(Task& task) override {
     RC_ASSERT(live.erase(&task) == 1U);  // once, and only once
-    if (task.phase == TaskPhase::lost) RC_ASSERT(task.deaths > task.retries);
+    if (task.phase == TaskPhase::lost) RC_ASSERT(task.bound || task.deaths > task.retries);
     ++ended[task.phase];
   }
   void lost(NodeId id) override {
@@ -78,6 +83,16 @@ class Model final : public NodeActions {
     tasks.back()->retries = retries;
     live.insert(tasks.back().get());
     scheduler.submit(*tasks.back(), bytes, now);
+  }
+  void submit_bound(NodeId id, int retries) {
+    tasks.push_back(std::make_unique<Task>());
+    Task& task = *tasks.back();
+    task.retries = retries;
+    task.bound = true;
+    task.worker = id;
+    live.insert(&task);
+    bound[&task] = id;
+    scheduler.submit_bound(task, 10, now);
   }
   void begin(NodeId id) {
     Node& node = nodes[id];
@@ -149,6 +164,7 @@ class Model final : public NodeActions {
   std::set<Task*> live;
   std::set<std::uint64_t> tickets;
   std::map<Task*, int> runs;
+  std::map<Task*, NodeId> bound;
   std::map<TaskPhase, int> ended;
   std::int64_t now = 1;
 };
@@ -171,7 +187,8 @@ void any_event(Model& model) {
                                           {2, 7},
                                           {6, 8},
                                           {1, 9},
-                                          {1, 10}})) {
+                                          {1, 10},
+                                          {6, 11}})) {
     case 0: return model.submit(*rc::gen::inRange(0, 3), *rc::gen::inRange(1U, 100U));
     case 1: return model.begin(node);
     case 2: return model.finish(node, *rc::gen::inRange<std::size_t>(0, 8));
@@ -188,7 +205,7 @@ void any_event(Model& model) {
     case 7:
       if (!model.live.empty()) model.scheduler.cancel(any_live(model));
       return;
-    case 8: return model.scheduler.rebalance();
+    case 8: return model.scheduler.rebalance(model.now);
     case 9:
       if (!model.live.empty()) {
         Task& task = any_live(model);
@@ -196,6 +213,7 @@ void any_event(Model& model) {
       }
       return;
     case 10: return model.scheduler.end_pending(TaskPhase::cancelled);
+    case 11: return model.submit_bound(node, *rc::gen::inRange(0, 3));
     default: return;
   }
 }
@@ -278,6 +296,33 @@ TEST(NodeScheduler, WhatWaitsOnASlowNodeIsTakenBackForAnIdleOne) {
   model.settle();
 }
 
+TEST(NodeScheduler, WhatWaitsBehindATaskThatProvesLongIsTakenBack) {
+  Model model(2, plain());
+  model.scheduler.join(0, 1, model.now);
+  model.scheduler.join(1, 1, model.now);
+  for (int i = 0; i < 20000; ++i) model.submit(0);
+  for (int round = 0; round < 200; ++round) one_round(model, 10'000, 100);
+  ASSERT_TRUE(model.live.empty());
+  ASSERT_LT(model.scheduler.task_length(0), 1000.0);  // so far
+  for (int i = 0; i < 8; ++i) model.submit(0);
+  model.scheduler.dispatch(model.now);
+  const auto there = model.nodes[0].has.size();
+  ASSERT_GE(there, 2U);
+  model.begin(0);  // and it is at it for ever
+  for (int i = 0; i < 100 && model.live.size() > 1; ++i) {
+    model.now += 1'000'000;
+    model.begin(1);
+    model.finish(1, 0);
+    for (const NodeId id : {0U, 1U}) {
+      model.deliver(id, 100);
+      model.scheduler.heard(id, model.now);
+    }
+    model.scheduler.tick(model.now);
+  }
+  EXPECT_EQ(model.live.size(), 1U);
+  model.settle();
+}
+
 TEST(NodeScheduler, ANodeThatIsSilentIsLostAndItsTasksRunElsewhereOrAreLost) {
   Model model(2, plain());
   model.scheduler.join(0, 4, model.now);
@@ -295,6 +340,31 @@ TEST(NodeScheduler, ANodeThatIsSilentIsLostAndItsTasksRunElsewhereOrAreLost) {
   model.settle();
   const auto lost = static_cast<std::uint32_t>(model.ended[TaskPhase::lost]);
   EXPECT_EQ(lost + model.scheduler.counts().retried, there);
+}
+
+TEST(NodeScheduler, ABoundTaskIsGivenToItsNodeWhateverItHas) {
+  Model model(2, plain());
+  model.scheduler.join(0, 1, model.now);
+  model.scheduler.join(1, 1, model.now);
+  for (int i = 0; i < 100; ++i) model.submit(0);
+  for (int i = 0; i < 5; ++i) model.submit_bound(1, 0);
+  EXPECT_EQ(model.nodes[1].has.size(), 7U);
+  model.recall(1, 100);
+  EXPECT_EQ(model.nodes[1].has.size(), 5U);  // those that are bound stay
+  model.settle();
+  EXPECT_EQ(model.ended[TaskPhase::lost], 0);
+}
+
+TEST(NodeScheduler, ABoundTaskIsLostWithItsNodeHoweverManyRetriesItHas) {
+  Model model(2, plain());
+  model.scheduler.join(0, 1, model.now);
+  model.scheduler.join(1, 1, model.now);
+  model.submit_bound(1, 100);
+  model.scheduler.lose(1);
+  EXPECT_EQ(model.ended[TaskPhase::lost], 1);
+  model.submit_bound(1, 100);  // it is known to be gone
+  EXPECT_EQ(model.ended[TaskPhase::lost], 2);
+  EXPECT_TRUE(model.live.empty());
 }
 
 TEST(NodeScheduler, WhoLookedAwayDoesNotTakeOthersForSilent) {

@@ -124,8 +124,13 @@ class ChunkRun {
 
   /// Submits an encoded chunk.
   void submit(std::size_t elements, Writer& call, TaskBlock block = {}) {
+    submit(elements, call, std::move(block), [](TaskState&) {});
+  }
+  /// The same, with `prepare(state)` before each attempt.
+  void submit(std::size_t elements, Writer& call, TaskBlock block, auto prepare) {
     for (;;) {
       auto state = make_state<void>(&options_.task);
+      prepare(*state);
       if (block.offset() != 0) {
         state->extra().blocks.push_back(std::move(block));
         state->extra().keep_blocks = true;

@@ -32,6 +32,7 @@ struct Task {
   bool timed = false;      ///< has a time limit
   bool timed_out = false;  ///< its worker was killed because the limit passed
   bool aborted = false;    ///< its worker is being stopped because nobody wants it any more
+  bool bound = false;      ///< in a cluster: runs on the node `worker`, and nowhere else
   int retries = 0;         ///< how many deaths it survives
   int deaths = 0;          ///< workers that died running it, for a map: running the same element
   std::uint32_t death_element = 0;

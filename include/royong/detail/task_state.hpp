@@ -125,6 +125,23 @@ class ROYONG_API TaskBlock {
   std::uint64_t offset_ = 0;
 };
 
+/// Where an encoded result lies, for another task that is to read it there.
+struct ResultPlace {
+  std::uint32_t node = 0;   ///< of a cluster
+  std::uint64_t block = 0;  ///< of that node's arena; 0: it lies in none
+  std::uint64_t bytes = 0;
+};
+
+/// A result that stays on the node that computed it. When this ends, the node may forget it.
+class KeptResult {
+ public:
+  explicit KeptResult(ResultPlace where) : place(where) {}
+  KeptResult(const KeptResult&) = delete;
+  KeptResult& operator=(const KeptResult&) = delete;
+  virtual ~KeptResult() = default;
+  const ResultPlace place;
+};
+
 /// Rarely needed parts of a task, one allocation when one of them is.
 struct TaskExtra {
   std::string name;
@@ -139,6 +156,8 @@ struct TaskExtra {
   std::vector<ObjectRef> handles;  ///< in the encoded result
   std::vector<std::unique_ptr<Callback>> callbacks;
   CompletionHook* hooks = nullptr;
+  bool keep_result = false;                 ///< in a cluster: a large result may stay on its node
+  std::unique_ptr<KeptResult> kept_result;  ///< and it did
 };
 
 /** @brief The state behind a future. Counted by reference: one for all copies of a future each, one
@@ -180,8 +199,13 @@ class ROYONG_API TaskState : public Task {
   }
   /// The encoded value or exception.
   std::span<const std::byte> bytes() const;
-  /// The arena block that they begin, or 0 where they lie elsewhere.
-  std::uint64_t result_block() const noexcept { return storage_ == Storage::block ? block_ : 0; }
+  /// Where they lie for another task.
+  ResultPlace place() const noexcept {
+    if (is_kept()) return extra_->kept_result->place;
+    return {.node = 0, .block = storage_ == Storage::block ? block_ : 0, .bytes = size_};
+  }
+  /// Whether the result is on its node, and `bytes()` is only its beginning (a chunk's time).
+  bool is_kept() const noexcept { return extra_ && extra_->kept_result; }
   /// Throws what the task ended with, which is not a value.
   [[noreturn]] void rethrow() const;
   /// The same as a pointer; nothing for a value.

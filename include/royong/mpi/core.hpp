@@ -6,6 +6,7 @@
 
 #include <chrono>   // for std::chrono::nanoseconds
 #include <cstddef>  // for std::size_t
+#include <cstdint>  // for std::uint64_t
 #include <string>   // for std::string
 #include <vector>   // for std::vector
 
@@ -27,6 +28,8 @@ struct NodeInfo {
   std::string reason{};
   /// Of the process, on its host.
   int pid = 0;
+  /// Results of `map_reduce` that are there, to be combined there.
+  std::uint64_t kept_results = 0;
 };
 
 /// What an executor has done, for the curious and for tests.
@@ -36,6 +39,10 @@ struct MpiStats {
   std::uint64_t batches = 0;
   /// Tasks that were taken back from slow nodes for idle ones.
   std::uint64_t taken_back = 0;
+  /// Of results that came here from other nodes.
+  std::uint64_t result_bytes = 0;
+  /// Results of `map_reduce` that stayed on the node that computed them, and were combined there.
+  std::uint64_t kept_results = 0;
   std::vector<NodeInfo> nodes{};
 };
 

@@ -162,8 +162,10 @@ class MPIPoolExecutor {
     if (cancel_futures) core().cancel_pending();
     if (wait) core().join(forever);
   }
-  /// Cancels every task that has not ended, and ends the workers.
+  /// Cancels every task that has not ended, and ends the workers: SIGTERM, half a second later SIGKILL.
   void terminate_workers() { core().terminate(); }
+  /// The same by SIGKILL at once.
+  void kill_workers() { core().kill(); }
 
   /// Workers on all nodes that are alive.
   int size() const { return core().size(); }

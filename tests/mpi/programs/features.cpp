@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <royong/bind_front.hpp>
 #include <royong/init.hpp>
+#include <royong/manager.hpp>
 #include <royong/mpi.hpp>
 #include <royong/queue.hpp>
 #include <royong/shared.hpp>
@@ -15,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <numeric>
+#include <ranges>
 #include <set>
 #include <string>
 #include <vector>
@@ -63,6 +65,13 @@ std::size_t length(const std::string& text) { return text.size(); }
 std::string repeat(std::size_t count, char c) { return std::string(count, c); }
 mp::Queue<int> give_handle() { return mp::Queue<int>(); }
 int take_handle(const mp::Queue<int>&) { return 0; }
+/// A task on any machine uses what a manager keeps.
+int deposit(const std::string& address, int value) {
+  const auto manager = mp::Manager::connect({.address = address, .authkey = "between us"});
+  manager.find<mp::ManagerQueue<int>>("results").put(value);
+  return manager.find<mp::ManagerDict<std::string, int>>("settings").at("factor");
+}
+std::string echo(std::string text) { return text; }
 int global = 0;
 void set_global(int value) { global = value; }
 int get_global() { return global; }
@@ -71,6 +80,11 @@ bool until_stopped() {
   mp::this_task::progress(3, 7);
   while (!mp::this_task::stop_requested()) ::usleep(1000);
   return true;
+}
+void ignore_signals() {
+  ::signal(SIGTERM, SIG_IGN);
+  mp::this_task::progress(1, 1);
+  for (;;) ::pause();
 }
 void letters(const std::string& text, mp::Emitter<char, int>& out) {
   for (const char c : text) out(c, 1);
@@ -144,6 +158,20 @@ void errors(mp::mpi::MPIPoolExecutor& nodes) {
       throws<std::out_of_range>([&] { nodes.submit(fail, 1).get(); }, "no such thing"));
   say("a task that kills its worker",
       throws<mp::WorkerDied>([&] { nodes.submit(die, SIGKILL).get(); }, "SIGKILL"));
+  {
+    // Without rank 0's own workers it happens on another machine, where there is one.
+    mp::mpi::MPIPoolExecutor others({.workers_per_node = 1, .use_rank_0 = false});
+    std::string node = "none";
+    try {
+      others.submit(die, SIGKILL).get();
+    } catch (const mp::WorkerDied& died) {
+      node = died.node();
+    }
+    const auto all = others.nodes();
+    bool known = all.size() == 1 && node.empty();
+    for (std::size_t i = 1; i < all.size(); ++i) known |= all[i].name == node;
+    say("WorkerDied says rank and host", known);
+  }
   say("a task that is too long",
       throws<mp::TimeoutError>(
           [&] { nodes.submit({.name = "long", .timeout = 50ms}, until_stopped).get(); }, "'long'"));
@@ -193,6 +221,64 @@ void large(mp::mpi::MPIPoolExecutor& nodes) {
   for (int i = 0; i < nodes.size(); ++i) texts.push_back(nodes.submit(repeat, text.size(), 'x'));
   for (auto& one : texts) right &= one.get() == text;
   say("large results", right);
+  // As arguments and results of many pieces.
+  const std::string most(64U << 20, 'y');
+  mp::mpi::MPIPoolExecutor others({.workers_per_node = 1, .use_rank_0 = false});
+  say("64 MiB there and back", others.submit(echo, most).get() == most);
+}
+
+/// The range never ends: what is read of it is bounded by what is taken.
+void endless_range(mp::mpi::MPIPoolExecutor& nodes) {
+  std::size_t drawn = 0;
+  auto numbers = std::views::iota(1) |
+                 std::views::transform([&](int i) { return static_cast<int>(++drawn, i); });
+  std::size_t taken = 0;
+  bool bounded = true;
+  long sum = 0;
+  for (const int result : nodes.imap_unordered({.buffersize = 20}, square, numbers)) {
+    sum += result > 0 ? 1 : 0;
+    bounded &= drawn <= ++taken + 20;
+    if (taken == 500) break;
+  }
+  say("imap_unordered over a range without end", sum == 500 && bounded);
+}
+
+void remote_manager(mp::mpi::MPIPoolExecutor& nodes) {
+  auto manager = mp::Manager::serve({.address = "127.0.0.1:0", .authkey = "between us"});
+  auto results = manager.queue<int>();
+  auto settings = manager.dict<std::string, int>();
+  settings.set("factor", 7);
+  manager.publish("results", results);
+  manager.publish("settings", settings);
+  std::vector<mp::Future<int>> some;
+  for (int i = 1; i <= 30; ++i) some.push_back(nodes.submit(deposit, manager.address(), i));
+  bool right = true;
+  for (auto& future : some) right &= future.get() == 7;
+  int sum = 0;
+  for (int i = 0; i < 30; ++i) sum += results.get();
+  say("a manager carries queues and dicts", right && sum == 465);
+}
+
+/// All workers but one are busy for ever: what waits behind them runs on that one.
+void work_is_taken_back() {
+  mp::mpi::MPIPoolExecutor nodes({.workers_per_node = 1});
+  std::vector<int> numbers(2000, 3);
+  (void)nodes.map(square, numbers);  // so far all tasks were short
+  std::vector<mp::Future<bool>> endless;
+  for (int i = 0; i < nodes.size(); ++i) endless.push_back(nodes.submit(until_stopped));
+  for (const auto& future : endless) {
+    while (!future.running()) ::usleep(1000);
+  }
+  std::vector<mp::Future<int>> short_ones;
+  for (int i = 0; i < 4 * nodes.size(); ++i) short_ones.push_back(nodes.submit(square, i));
+  endless.front().abort(10s);
+  long sum = 0;
+  for (auto& future : short_ones) sum += future.get();
+  long right = 0;
+  for (long i = 0; i < 4 * nodes.size(); ++i) right += i * i;
+  say("what waits behind endless tasks is taken back",
+      sum == right && (nodes.size() == 1 || nodes.stats().taken_back > 0));
+  for (auto& future : endless) future.abort(10s);
 }
 
 void several_executors() {
@@ -233,6 +319,14 @@ void unwinding() {
     ::usleep(1000);
   }
   say("shutdown cancels what has not begun", true);
+  {
+    mp::mpi::MPIPoolExecutor killed({.workers_per_node = 1});
+    auto deaf = killed.submit(ignore_signals);
+    while (deaf.progress().total != 1) ::usleep(1000);
+    killed.kill_workers();
+    say("kill_workers ends what is deaf",
+        throws<mp::CancelledError>([&] { deaf.get(); }, "terminated"));
+  }
   nodes.terminate_workers();
   bool ended = true;
   for (const auto& future : endless) ended &= future.wait(mp::forever);
@@ -250,12 +344,15 @@ int main(int argc, char** argv) {
     futures(nodes);
     errors(nodes);
     large(nodes);
+    endless_range(nodes);
+    remote_manager(nodes);
     control(nodes);
     std::set<std::string> places;
     const auto wanted = nodes.nodes().size();
     while (places.size() < wanted) places.insert(nodes.submit(place).get());
     say("every rank takes part", true);
   }
+  work_is_taken_back();
   several_executors();
   unwinding();
   return failures == 0 ? 0 : 1;
