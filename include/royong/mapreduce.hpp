@@ -6,6 +6,7 @@
 
 #include <algorithm>      // for std::max, std::min
 #include <deque>          // for std::deque
+#include <exception>      // for std::exception
 #include <iterator>       // for std::next
 #include <map>            // for std::map
 #include <span>           // for std::span
@@ -109,7 +110,7 @@ class PairMerger {
       try {
         pool_.cancel(*merge.state);
         merge.state->wait(forever);
-      } catch (const Error&) {
+      } catch (const std::exception&) {
         // A fork of the process has no part in the tasks.
       }
     }

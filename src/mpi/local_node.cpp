@@ -177,6 +177,8 @@ std::exception_ptr LocalNode::as_seen_from_afar(const std::exception_ptr& error)
   } catch (const WorkerDied& died) {
     return std::make_exception_ptr(WorkerDied(std::string(died.what()) + " (" + name_ + ")",
                                               died.pid(), died.exitcode(), died.task(), name_));
+  } catch (const TimeoutError& late) {
+    return std::make_exception_ptr(TimeoutError(std::string(late.what()) + " (" + name_ + ")"));
   } catch (...) {
     return error;
   }

@@ -171,6 +171,9 @@ void errors(mp::mpi::MPIPoolExecutor& nodes) {
     bool known = all.size() == 1 && node.empty();
     for (std::size_t i = 1; i < all.size(); ++i) known |= all[i].name == node;
     say("WorkerDied says rank and host", known);
+    say("TimeoutError says them too",
+        throws<mp::TimeoutError>([&] { others.submit({.timeout = 50ms}, until_stopped).get(); },
+                                 all.size() == 1 ? "" : "(rank "));
   }
   say("a task that is too long",
       throws<mp::TimeoutError>(
