@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mpi/agent.hpp"
 
-#include <sched.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -64,7 +63,7 @@ class Agent final : private Receiver {
 
   void rest(Clock::time_point now) {
     if (backoff_.spins(now)) {
-      ::sched_yield();
+      backoff_.pass();
       return;
     }
     LocalNode* busy = nullptr;

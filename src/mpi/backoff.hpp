@@ -8,6 +8,7 @@
 #include <chrono>     // for std::chrono
 
 #include "royong/timeout.hpp"
+#include "sync/courtesy.hpp"
 
 namespace royong::inline v0::mpi {
 
@@ -24,8 +25,11 @@ class Backoff {
   void reset(Clock::time_point now) noexcept {
     last_ = now;
     sleep_ = shortest;
+    courtesy_.reset();
   }
-  /// Whether to look again at once (the caller yields the processor in between).
+  /// What to do before it.
+  void pass() noexcept { courtesy_.pass(0); }
+  /// Whether to look again at once, after `pass`.
   bool spins(Clock::time_point now) const noexcept { return now - last_ < spin_time; }
   /// How long to sleep now. @param busy something is under way, so that something is to be expected
   Clock::duration sleep_time(bool busy) noexcept {
@@ -35,12 +39,14 @@ class Backoff {
   }
 
  private:
-  static constexpr std::chrono::microseconds spin_time{150};
+  // Longer than a round trip in which everybody sleeps: else everybody would sleep in the next one as well.
+  static constexpr std::chrono::microseconds spin_time{400};
   static constexpr std::chrono::microseconds shortest{30};
   static constexpr std::chrono::microseconds longest_if_busy{200};
   static constexpr std::chrono::milliseconds longest{2};
 
   Clock::time_point last_{};
+  sync::Courtesy courtesy_{8};  // a look takes a microsecond
   Clock::duration sleep_ = shortest;
 };
 

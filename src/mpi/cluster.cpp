@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mpi/cluster.hpp"
 
-#include <sched.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
@@ -125,7 +124,7 @@ bool Cluster::wait(const std::atomic<std::uint32_t>& flag, LocalNode* sleep_in,
     if (any) {
       backoff.reset(now);
     } else if (backoff.spins(now)) {
-      ::sched_yield();
+      backoff.pass();
     } else {
       const auto until = std::min(deadline, now + backoff.sleep_time(true));
       if (sleep_in != nullptr) {

@@ -17,8 +17,9 @@ constexpr std::uint64_t most_kept_bytes = std::uint64_t{128} << 20;
 
 void LocalTask::completed() noexcept { node_.note(*this); }
 
-LocalNode::LocalNode(PoolPlan plan, std::string name)
-    : name_(std::move(name)), pool_(PoolCore::create(std::move(plan))) {
+LocalNode::LocalNode(PoolPlan plan, std::string name) : name_(std::move(name)) {
+  plan.polled = true;
+  pool_ = PoolCore::create(std::move(plan));
   workers_ = static_cast<std::uint32_t>(std::max(pool_->size(), 1));
 }
 

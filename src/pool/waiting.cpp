@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who reads results, and who sleeps.
-#include <sched.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -10,7 +9,7 @@
 #include "os/quiet_thread.hpp"
 #include "pool/core.hpp"
 #include "royong/detail/exception.hpp"
-#include "sync/spin.hpp"
+#include "sync/courtesy.hpp"
 
 namespace royong::inline v0::detail {
 namespace {
@@ -18,25 +17,16 @@ namespace {
 // A sleep and a wake-up across cores take some 80 us. To look for shorter than that before sleeping
 // makes a wait flip between fast and slow; so the choice is between about that and next to nothing,
 // by what the last sleep was good for.
-constexpr int many_looks = 400;
+constexpr int many_looks = 600;
 constexpr int few_looks = 12;
 constexpr int room_looks = 50;
 constexpr std::chrono::microseconds short_sleep{300};
 constexpr std::chrono::milliseconds driver_patience{2};
 
-/** @brief Between two looks: some pauses, and sometimes the processor, in case that what is waited
- *  for needs it.
- *
- *  Looking takes the line of the indices away from the worker, which makes each of its results
- *  slower. So the more tasks are under way, the more of them should end between two looks.
- */
-void relax(int look, std::uint64_t tasks) noexcept {
-  if (look % 6 == 0) {
-    ::sched_yield();
-  } else {
-    const auto pauses = static_cast<int>(std::clamp<std::uint64_t>(tasks / 16, 3, 50));
-    for (int i = 0; i < pauses; ++i) sync::pause();
-  }
+/// Looking takes the line of the indices away from the worker, which makes each of its results slower. So the more tasks are under way,
+/// the more of them should end between two looks.
+int pauses_for(std::uint64_t tasks) noexcept {
+  return static_cast<int>(std::clamp<std::uint64_t>(tasks / 16, 3, 50));
 }
 
 bool is_set(const std::atomic<std::uint32_t>& flag) noexcept {
@@ -74,10 +64,11 @@ void PoolImpl::make_room(Lock& lock) {
   if (scheduler_.backlog().empty() && scheduler_.has_room()) return;
   pump();
   if (!scheduler_.is_fine_grained()) return;
+  sync::Courtesy courtesy;
   for (int looks = room_looks; looks > 0 && !scheduler_.has_room(); --looks) {
-    const std::uint64_t live = scheduler_.live();
+    const int pauses = pauses_for(scheduler_.live());
     lock.unlock();
-    relax(looks, live);
+    courtesy.pass(pauses);
     lock.lock();
     pump();
   }
@@ -86,20 +77,25 @@ void PoolImpl::make_room(Lock& lock) {
 
 /// Reads results until the waiter's flag is set, its time is over, or it is displaced.
 void PoolImpl::lead(Lock& lock, Waiter& self, Instant deadline) {
-  int looks = &self == &driver_ ? 0 : spin_looks_;
+  const bool spins = &self != &driver_ && !plan_.polled;
+  int looks = spins ? spin_looks_ : 0;
+  sync::Courtesy courtesy;
   for (;;) {
-    if (pump() && &self != &driver_) looks = spin_looks_;
+    if (pump() && spins) {
+      looks = spin_looks_;
+      courtesy.reset();
+    }
     if (self.flag != nullptr && is_set(*self.flag)) return;
     if (leader_ != &self) return;
     if (&self == &driver_ && (stop_driver_ || !to_start_.empty() || !needs_driver())) return;
     if (looks > 0) {
-      const std::uint64_t live = scheduler_.live();
+      const int pauses = pauses_for(scheduler_.live());
       lock.unlock();
-      relax(looks--, live);
+      looks -= courtesy.pass(pauses);
       lock.lock();
     } else {
       if (!sleep(lock, self, deadline)) return;
-      if (&self != &driver_) looks = spin_looks_;
+      if (spins) looks = spin_looks_;
     }
   }
 }
@@ -224,8 +220,9 @@ void PoolImpl::resign() {
 bool PoolImpl::needs_driver() const noexcept {
   if (!to_start_.empty()) return true;
   if (scheduler_.live() == 0) return false;
-  if (!scheduler_.backlog().empty() || wanted_ != 0 || timed_ != 0 || scheduler_.aborting() != 0)
-    return true;
+  if (timed_ != 0 || scheduler_.aborting() != 0) return true;
+  if (plan_.polled) return false;
+  if (!scheduler_.backlog().empty() || wanted_ != 0) return true;
   for (std::uint32_t i = 0; i < scheduler_.slots(); ++i) {
     if (scheduler_.tasks_of(i).size() > 1) return true;
   }

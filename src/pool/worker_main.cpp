@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "pool/worker_main.hpp"
 
-#include <sched.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -15,7 +14,7 @@
 #include "royong/detail/map.hpp"
 #include "royong/detail/pool_core.hpp"
 #include "royong/error.hpp"
-#include "sync/spin.hpp"
+#include "sync/courtesy.hpp"
 
 namespace royong::inline v0::detail {
 namespace {
@@ -24,7 +23,7 @@ using Instant = Timeout::Clock::time_point;
 
 // As for the pool's leader, see waiting.cpp: about the time of a sleep and a wake-up, or next to
 // nothing.
-constexpr int many_looks = 300;
+constexpr int many_looks = 600;
 constexpr int idle_pauses = 5;
 constexpr int few_looks = 12;
 constexpr std::chrono::microseconds short_sleep{300};
@@ -217,12 +216,9 @@ class Worker {
 
   /// Until there is a task.
   void wait() {
-    for (int i = looks_; i > 0; --i) {
-      if (i % 6 == 0) {
-        ::sched_yield();
-      } else {
-        for (int k = 0; k < idle_pauses; ++k) sync::pause();
-      }
+    sync::Courtesy courtesy;
+    for (int left = looks_; left > 0;) {
+      left -= courtesy.pass(idle_pauses);
       if (tasks_.peek() != nullptr) return;
     }
     // Who has nothing to do says so: others may have too much.

@@ -146,6 +146,13 @@ TEST_P(PoolDeath, past_the_time_limit_comes_also_when_nobody_waits) {
   EXPECT_THROW(stuck.get(), mp::TimeoutError);
 }
 
+TEST_P(PoolDeath, past_the_time_limit_comes_also_while_other_results_keep_everybody_awake) {
+  mp::Pool pool = make(2);
+  const auto stuck = pool.apply_async({.timeout = 50ms}, wait_for_ever);
+  while (!stuck.done()) EXPECT_EQ(pool.apply(square, 3), 9);
+  EXPECT_THROW(stuck.get(), mp::TimeoutError);
+}
+
 TEST_P(PoolDeath, in_a_map_fails_or_is_retried) {
   mp::Pool pool = make();
   const std::vector<int> numbers{1, 2, 3, 4, 5, 6, 7, 8};

@@ -84,6 +84,9 @@ struct PoolPlan {
   /// The workers are threads of this process, tasks are TaskState::run_here.
   bool threads = false;
   std::function<void()> local_initializer{};  ///< for threads
+  /// Whoever owns the pool looks for results all the time, and waits in it only when it has looked for long elsewhere: `wait` sleeps at
+  /// once, and the pool's own thread leaves hooks and the backlog to it.
+  bool polled = false;
 };
 
 /** @brief A pool of processes: scheduler, rings, workers. Thread-safe.
