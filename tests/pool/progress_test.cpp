@@ -10,6 +10,7 @@
 namespace royong_test {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -20,6 +21,15 @@ TEST(ProgressBar, on_a_terminal_ends_at_all_of_them) {
   const std::string drawn = terminal.read_until("last 1521");
   EXPECT_THAT(drawn, HasSubstr("squares   0% |"));
   EXPECT_THAT(drawn, HasSubstr("squares 100% |##############################| 40/40"));
+  EXPECT_EQ(terminal.wait(), 0);
+}
+
+TEST(ProgressBar, tells_the_rate_and_the_time_that_is_left) {
+  Pty terminal({{program, "slow"}});
+  const std::string drawn = terminal.read_until("end");
+  EXPECT_THAT(drawn, ContainsRegex("slow +[0-9]+% .#+ *. [123]/4 .[0-9:]+ left [0-9:]+, "
+                                   "[0-9.]+/s."));
+  EXPECT_THAT(drawn, ContainsRegex("slow 100% .#+. 4/4 .[0-9:]+, [0-9.]+/s."));
   EXPECT_EQ(terminal.wait(), 0);
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls with progress bars: what they draw is for the tests to see.
+#include <chrono>
 #include <cstdio>
 #include <numeric>
 #include <string_view>
+#include <thread>
 #include <vector>
 
 #include "royong/init.hpp"
@@ -44,6 +46,9 @@ void nested(mp::Pool& pool, const std::vector<int>& numbers) {
   outer.finish();
 }
 
+/// Longer than a bar waits until it is drawn again.
+void sleep_150_ms(int) { std::this_thread::sleep_for(std::chrono::milliseconds(150)); }
+
 /// A bar in a worker.
 int of_worker(int x) {
   const mp::Progress mine = mp::Progress::bar("worker");
@@ -64,6 +69,10 @@ int main(int argc, char** argv) {
     if (what == "all") all_forms(pool, numbers);
     if (what == "nested") nested(pool, numbers);
     if (what == "worker") pool.map(of_worker, numbers);
+    if (what == "slow") {
+      pool.map({.chunksize = 1, .progress = mp::Progress::bar("slow")}, sleep_150_ms,
+               std::vector<int>(4));
+    }
     if (what == "map") {
       const auto results =
           pool.map({.chunksize = 4, .progress = mp::Progress::bar("squares")}, square, numbers);
