@@ -7,9 +7,10 @@
 #include <concepts>     // for std::invocable
 #include <exception>    // for std::exception_ptr
 #include <memory>       // for std::make_unique
-#include <type_traits>  // for std::is_copy_constructible_v, std::is_void_v
+#include <type_traits>  // for std::is_void_v
 #include <utility>      // for std::move
 
+#include "royong/detail/copyable.hpp"
 #include "royong/detail/task_state.hpp"
 #include "royong/error.hpp"
 #include "royong/timeout.hpp"
@@ -49,7 +50,7 @@ class Future {
   Future() noexcept = default;
 
   /** @brief Waits for the end of the task and returns its value: a copy, or for a type that can
-   *  only be moved the value itself.
+   *  only be moved (also a vector of such) the value itself.
    *  @param timeout how long to wait
    *  @throws TimeoutError       the time is over; the task goes on
    *  @throws InvalidStateError  the value was moved away by an earlier `get`
@@ -59,7 +60,7 @@ class Future {
     await_value(timeout);
     if constexpr (std::is_void_v<T>) {
       return;
-    } else if constexpr (std::is_copy_constructible_v<T>) {
+    } else if constexpr (detail::is_copyable<T>) {
       return state_->value();
     } else {
       return state_->take();

@@ -7,20 +7,22 @@
 #include <algorithm>      // for std::max, std::min
 #include <deque>          // for std::deque
 #include <exception>      // for std::exception
+#include <functional>     // for std::invoke
 #include <iterator>       // for std::next
 #include <map>            // for std::map
 #include <span>           // for std::span
+#include <type_traits>    // for std::is_same_v
 #include <unordered_map>  // for std::unordered_map
 #include <utility>        // for std::exchange, std::move
 #include <vector>         // for std::vector
 
 #include "royong/pool.hpp"
+#include "royong/thread_pool.hpp"
 
 namespace royong::inline v0 {
 
 namespace detail {
-template <class K, class V, class In, class Mapper, class Combine>
-struct MapReduceCall;
+struct EmitterAccess;
 }
 
 /** @brief What a mapper gives its keys and values to: `out(key, value)`. Made in the worker.
@@ -34,8 +36,7 @@ class Emitter {
   void operator()(K key, V value) { add_(*this, std::move(key), std::move(value)); }
 
  private:
-  template <class, class, class, class, class>
-  friend struct detail::MapReduceCall;
+  friend struct detail::EmitterAccess;
   using Add = void (*)(Emitter&, K&&, V&&);
   Emitter(Add add, const void* combine) : add_(add), combine_(combine) {}
 
@@ -55,6 +56,24 @@ void combine_into(std::unordered_map<K, V>& map, K&& key, V&& value, const Combi
   const auto [place, is_new] = map.try_emplace(std::move(key), std::move(value));
   if (!is_new) place->second = combine(std::move(place->second), std::move(value));
 }
+
+/// Makes emitters and opens them.
+struct EmitterAccess {
+  /// @param combine lives as long as the emitter
+  template <class K, class V, class Combine>
+  static Emitter<K, V> make(const Combine& combine) {
+    return Emitter<K, V>(
+        [](Emitter<K, V>& self, K&& key, V&& value) {
+          combine_into(self.values_, std::move(key), std::move(value),
+                       *static_cast<const Combine*>(self.combine_));
+        },
+        &combine);
+  }
+  template <class K, class V>
+  static std::unordered_map<K, V>& values(Emitter<K, V>& emitter) {
+    return emitter.values_;
+  }
+};
 
 /// Keys and values as a task returns them: time | count | keys and values.
 template <class K, class V>
@@ -293,19 +312,14 @@ struct MapReduceCall {
     ChunkClock clock(out);
     Mapper mapper = decode_callable<Mapper>(in);
     const Combine combine = decode_callable<Combine>(in);
-    Emitter<K, V> emitter(
-        [](Emitter<K, V>& self, K&& key, V&& value) {
-          combine_into(self.values_, std::move(key), std::move(value),
-                       *static_cast<const Combine*>(self.combine_));
-        },
-        &combine);
+    Emitter<K, V> emitter = EmitterAccess::make<K, V>(combine);
     std::uint64_t count = 0;
     in.read_plain(count);
     for (std::uint64_t i = 0; i < count; ++i) {
       begin_element(static_cast<std::uint32_t>(i));
       invoke_from<const In&>(in, mapper, emitter);
     }
-    write_pairs(out, emitter.values_);
+    write_pairs(out, EmitterAccess::values(emitter));
     clock.stop();
   }
 
@@ -357,6 +371,60 @@ struct MapReduceCall {
   }
 };
 
+/// What a chunk in a thread returns.
+template <class K, class V>
+struct ReducedChunk {
+  ChunkTime time = 0;
+  std::unordered_map<K, V> values;
+};
+
+/// The chunks of a map_reduce in threads; see the forms of map.hpp.
+template <class K, class V, class Mapper, class Combine, class Elements>
+struct LocalReduceForm {
+  using State = ResultState<ReducedChunk<K, V>>;
+  static constexpr bool borrows = true;
+  const Mapper& mapper;
+  const Combine& combine;
+  Elements elements;
+
+  void submit(auto& run, const MapOptions& options, std::size_t count) {
+    auto state = make_local<ReducedChunk<K, V>>(
+        &options.task, [this, own = mapper, chunk = elements.chunk(count), count]() mutable {
+          const auto began = Timeout::Clock::now();
+          Emitter<K, V> emitter = EmitterAccess::make<K, V>(combine);
+          for (std::size_t i = 0; i < count; ++i) std::invoke(own, chunk(i), emitter);
+          const ChunkTime time = std::chrono::nanoseconds(Timeout::Clock::now() - began).count();
+          return ReducedChunk<K, V>{time, std::move(EmitterAccess::values(emitter))};
+        });
+    run.submit(count, StateRef<TaskState>(state.take()));
+  }
+
+  struct Collect {
+    void collect(const Chunk& chunk) {
+      ReducedChunk<K, V> reduced = static_cast<State&>(*chunk.state).take();
+      while (!reduced.values.empty()) {
+        auto pair = reduced.values.extract(reduced.values.begin());
+        combine_into(result, std::move(pair.key()), std::move(pair.mapped()), combine);
+      }
+    }
+    ChunkTime time(TaskState& state) { return static_cast<State&>(state).value().time; }
+    std::unordered_map<K, V>& result;
+    const Combine& combine;
+  };
+
+  static std::unordered_map<K, V> execute(PoolCore& pool, const MapOptions& options,
+                                          const Mapper& mapper, const Combine& combine, auto begin,
+                                          std::size_t count) {
+    std::unordered_map<K, V> result;
+    LocalReduceForm form{mapper, combine, {begin}};
+    ChunkRun run(pool, options, count, reduce_chunk_limit(count, options, pool.size()),
+                 Collect{result, combine});
+    submit_form(run, options, form);
+    run.finish();
+    return result;
+  }
+};
+
 }  // namespace detail
 
 /** @brief Runs `mapper(input, out)` for every input in the workers, and combines the values of each
@@ -364,8 +432,8 @@ struct MapReduceCall {
  *
  *      auto words = map_reduce<std::string, long>(pool, files, count_words, std::plus<>());
  *
- *  @param executor a Pool, a ProcessPoolExecutor, or an mpi::MPIPoolExecutor
- *  @param inputs   any range of transferable elements
+ *  @param executor any pool or executor
+ *  @param inputs   any range; for processes, of transferable elements
  *  @param mapper `void(const In&, Emitter<K, V>& out)`: calls `out(key, value)` as often as it
  *  likes
  *  @param combine `V(V, V)`, associative and commutative: the order in which values meet is not
@@ -382,18 +450,26 @@ struct MapReduceCall {
  *
  *  Example: examples/wordcount
  */
-template <class K, class V, class Executor, class Range, class Mapper, class Combine>
-std::unordered_map<K, V> map_reduce(Executor&& executor, Range&& inputs, const Mapper& mapper,
-                                    const Combine& combine, const MapOptions& options = {}) {
+template <class K, class V, class Lane, class Range, class Mapper, class Combine>
+std::unordered_map<K, V> map_reduce(const MapFamily<Lane>& executor, Range&& inputs,
+                                    const Mapper& mapper, const Combine& combine,
+                                    const MapOptions& options = {}) {
   using In = detail::ElementOf<Range>;
   using Function = std::decay_t<const Mapper>;
-  if constexpr (detail::require_arguments<Function, const In&>() &&
-                detail::require_transferable<K>() && detail::require_transferable<V>() &&
-                detail::require_transferable<std::decay_t<const Combine>>()) {
-    using Call = detail::MapReduceCall<K, V, In, Function, std::decay_t<const Combine>>;
+  using Combiner = std::decay_t<const Combine>;
+  detail::PoolCore& pool = detail::PoolAccess::core(executor);
+  if constexpr (std::is_same_v<Lane, detail::ThreadLane>) {
     return detail::with_elements(inputs, [&](auto begin, std::size_t count) {
-      return Call::execute(detail::PoolAccess::core(executor), options, mapper, combine, begin,
-                           count);
+      using Elements = detail::BorrowedElements<decltype(begin)>;
+      return detail::LocalReduceForm<K, V, Function, Combiner, Elements>::execute(
+          pool, options, mapper, combine, begin, count);
+    });
+  } else if constexpr (detail::require_arguments<Function, const In&>() &&
+                       detail::require_transferable<K>() && detail::require_transferable<V>() &&
+                       detail::require_transferable<Combiner>()) {
+    using Call = detail::MapReduceCall<K, V, In, Function, Combiner>;
+    return detail::with_elements(inputs, [&](auto begin, std::size_t count) {
+      return Call::execute(pool, options, mapper, combine, begin, count);
     });
   }
 }

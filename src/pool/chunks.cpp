@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "royong/error.hpp"
+#include "memory/arena.hpp"
 
 namespace royong::inline v0::detail {
 namespace {
@@ -26,9 +26,7 @@ ChunkSizer::ChunkSizer(std::size_t elements, int chunksize, int workers, std::si
       workers_(static_cast<std::size_t>(workers)),
       limit_(std::max<std::size_t>(limit, 1)),
       first_(
-          std::clamp<std::size_t>(elements / (64 * workers_), 1, std::min(limit_, first_limit))) {
-  if (chunksize < 0) throw UsageError("chunksize must not be negative");
-}
+          std::clamp<std::size_t>(elements / (64 * workers_), 1, std::min(limit_, first_limit))) {}
 
 std::size_t ChunkSizer::next() noexcept {
   std::size_t size = fixed_;
@@ -51,6 +49,11 @@ void ChunkSizer::learn(std::size_t elements, std::int64_t nanoseconds) noexcept 
   const double now = static_cast<double>(nanoseconds) / static_cast<double>(elements);
   // Elements may become longer on the way: that is believed at once, the opposite bit by bit.
   per_element_ = now > per_element_ ? now : (per_element_ + now) / 2;
+}
+
+bool is_arena_tight() noexcept {
+  const auto usage = memory::arena_usage();
+  return usage.quota - std::min(usage.used, usage.quota) < usage.quota / 4;
 }
 
 ChunkWindow::~ChunkWindow() {

@@ -41,14 +41,6 @@ void check(const PoolPlan& plan) {
   refuse_negative(plan.restarts.count, "RestartLimit::count");
 }
 
-std::size_t divide(std::size_t elements, int chunksize, int workers,
-                   std::size_t chunks_per_worker) {
-  if (chunksize < 0) throw UsageError("chunksize must not be negative");
-  if (chunksize > 0) return static_cast<std::size_t>(chunksize);
-  const std::size_t chunks = static_cast<std::size_t>(workers) * chunks_per_worker;
-  return std::max<std::size_t>((elements + chunks - 1) / chunks, 1);
-}
-
 }  // namespace
 
 StateRef<PoolCore> PoolCore::create(PoolPlan plan) {
@@ -102,6 +94,12 @@ void PoolImpl::require_open(Lock& lock) const {
       throw UsageError("the pool was terminated: it takes no more tasks");
     case Scheduler::Mode::broken: std::rethrow_exception(broken_cause_);
   }
+}
+
+void PoolImpl::check_open() {
+  require_home();
+  Lock lock(*this);
+  require_open(lock);
 }
 
 void PoolImpl::submit(TaskState& state, Writer& call) {
@@ -420,18 +418,16 @@ void apply_options(const TaskOptions& options, TaskState& state) {
   state.timed = !options.timeout.is_forever();
 }
 
-std::size_t chunk_size(std::size_t elements, int chunksize, int workers) {
-  return divide(elements, chunksize, workers, 4);
-}
-
-std::size_t buffer_size(const MapOptions& options, std::size_t chunk, int workers) {
+void check_map(PoolCore& pool, const MapOptions& options) {
+  if (options.chunksize < 0) throw UsageError("chunksize must not be negative");
   if (options.buffersize < 0) throw UsageError("buffersize must not be negative");
-  if (options.buffersize > 0) return static_cast<std::size_t>(options.buffersize);
-  return static_cast<std::size_t>(workers) * 4 * chunk;
+  pool.check_open();
 }
 
 std::size_t reduce_chunk_limit(std::size_t elements, const MapOptions& options, int workers) {
-  return divide(elements, 0, workers, options.task.retries != 0 ? 64 : 16);
+  const std::size_t chunks =
+      static_cast<std::size_t>(workers) * (options.task.retries != 0 ? 64 : 16);
+  return std::max<std::size_t>((elements + chunks - 1) / chunks, 1);
 }
 
 }  // namespace royong::inline v0::detail

@@ -43,6 +43,7 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   explicit PoolImpl(PoolPlan plan);
   ~PoolImpl() override;
 
+  void check_open() override;
   void submit(TaskState& state, Writer& call) override;
   void close() override;
   void terminate() override;

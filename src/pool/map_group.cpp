@@ -25,17 +25,6 @@ void MapGroup::add(StateRef<TaskState> chunk, std::size_t elements) {
   if (state.has_ended() || !state.engine()->add_hook(state, hook)) one_ended();
 }
 
-bool MapGroup::wait_for_one() {
-  const std::size_t before = unfinished_.load(std::memory_order_acquire);
-  if (before == 1) return false;
-  while (unfinished_.load(std::memory_order_acquire) == before) {
-    changed_.store(0, std::memory_order_seq_cst);
-    if (unfinished_.load(std::memory_order_acquire) != before) break;
-    pool_->wait(changed_, nullptr, Timeout::Clock::time_point::max());
-  }
-  return true;
-}
-
 void MapGroup::seal() { one_ended(); }
 
 void MapGroup::give_up() noexcept {
@@ -50,7 +39,6 @@ void MapGroup::give_up() noexcept {
  *  what the user put into them: so not under a lock
  */
 StateRef<TaskState> MapGroup::one_ended() noexcept {
-  changed_.store(1, std::memory_order_release);
   if (unfinished_.fetch_sub(1, std::memory_order_acq_rel) != 1) return {};
   const Chunk* failed = nullptr;
   for (const Chunk& chunk : chunks_) {

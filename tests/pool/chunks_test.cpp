@@ -74,7 +74,6 @@ TEST(ChunkSize, believes_at_once_that_elements_have_become_longer) {
 TEST(ChunkSize, that_was_asked_for_is_given) {
   const auto all = sizes(ChunkSizer(10, 4, 2, no_limit), 5);
   EXPECT_EQ(all, (std::vector<std::size_t>{4, 4, 2}));
-  EXPECT_THROW(ChunkSizer(10, -1, 2, no_limit), mp::UsageError);
 }
 
 TEST(ChunkSize, covers_all_elements_once_whatever_is_measured) {

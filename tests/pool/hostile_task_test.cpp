@@ -235,6 +235,11 @@ TEST_P(HostileTask, with_options_at_their_limits) {
   for (auto& future : mp::as_completed(std::vector<mp::Future<int>>{}))
     ADD_FAILURE() << future.get();
 
+  // A time limit that is over before the task begins ends it as soon as it has begun.
+  EXPECT_THROW(pool.apply({.timeout = 0s}, wait_for_ever), mp::TimeoutError);
+  EXPECT_THROW(pool.apply({.timeout = -1s}, wait_for_ever), mp::TimeoutError);
+  EXPECT_EQ(pool.map(square, numbers), squares);
+
   // A negative time to wait is none at all.
   const mp::Event open;
   const auto slow = pool.apply_async(held, open, 1);

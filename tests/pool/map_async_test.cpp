@@ -5,6 +5,7 @@
 #include <numeric>
 #include <sstream>
 
+#include "memory/arena.hpp"
 #include "pool/functions.hpp"
 #include "process/every_start_method.hpp"
 #include "royong/bind_front.hpp"
@@ -160,6 +161,35 @@ TEST_P(MapAsync, may_be_dropped_and_its_pool_ended) {
     left = pool.map_async(square, numbers(1000));
   }
   EXPECT_EQ(left.get(), squares(1000));
+}
+
+std::string enlarge(const std::string& text) { return std::string(10'000, text[0]); }
+
+TEST_P(MapAsync, of_more_than_the_arena_holds_waits_for_the_first_chunks) {
+  mp::Pool pool = make();
+  EXPECT_EQ(pool.apply(square, 3), 9);
+  const auto quota = mp::memory::arena_usage().quota;
+  mp::memory::set_arena_quota(mp::memory::arena_usage().used + (4 << 20));
+  {
+    // In and out, 32 MiB of plain elements.
+    const auto plain = pool.map_async(square, std::vector<int>(4 << 20, 3));
+    EXPECT_EQ(plain.get(), std::vector<int>(4 << 20, 9));
+    EXPECT_EQ(plain.get().size(), std::size_t{4} << 20);
+    pool.map_async([](int) {}, std::vector<int>(4 << 20, 3)).get();
+  }
+  // Calls of 20 MB that are written, and results of 10 MB.
+  const std::vector<std::string> texts(1000, std::string(20'000, 'x'));
+  EXPECT_EQ(pool.map_async({.chunksize = 5}, enlarge, texts).get(),
+            std::vector<std::string>(1000, std::string(10'000, 'x')));
+  EXPECT_THROW(
+      pool.map_async(
+              {.chunksize = 5},
+              [](const std::string& text) -> int { throw std::domain_error(text.substr(0, 1)); },
+              texts)
+          .get(),
+      std::domain_error);
+  EXPECT_THROW(pool.map_async({.chunksize = 500}, enlarge, texts), mp::ArenaFull);
+  mp::memory::set_arena_quota(quota);
 }
 
 struct Refused {

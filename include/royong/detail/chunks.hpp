@@ -28,7 +28,6 @@ class ROYONG_API ChunkSizer {
  public:
   /** @param chunksize what the user says; 0: automatic
    *  @param limit     no automatic chunk has more elements
-   *  @throws UsageError chunksize is negative
    */
   ChunkSizer(std::size_t elements, int chunksize, int workers, std::size_t limit);
 
@@ -51,6 +50,9 @@ class ROYONG_API ChunkSizer {
   double per_element_ = -1;  // nanoseconds; negative: unknown
   bool guess_ = true;
 };
+
+/// Whether so little of the arena is free that calls should leave it to results: to the workers it is an error when there is no room.
+ROYONG_API bool is_arena_tight() noexcept;
 
 /** @brief The chunks of one call that are under way, in the order in which they were submitted.
  *

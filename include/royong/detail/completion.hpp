@@ -200,7 +200,7 @@ auto wait(std::initializer_list<Future<T>> futures, Timeout timeout = forever,
  */
 template <class... T>
 auto gather(const Future<T>&... futures) {
-  const auto value = []<class U>(const Future<U>& future) {
+  [[maybe_unused]] const auto value = []<class U>(const Future<U>& future) {
     if constexpr (std::is_void_v<U>) {
       future.get();
       return std::monostate{};

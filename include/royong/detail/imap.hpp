@@ -17,31 +17,11 @@ namespace royong::inline v0 {
 
 namespace detail {
 
-/// Elements that may be ahead of the reader. @throws UsageError a negative option
-ROYONG_API std::size_t buffer_size(const MapOptions& options, std::size_t chunk, int workers);
-
-/// How the chunks of a lazy form travel to processes.
-struct RemoteLane {
-  template <class F, class In>
-  using Result = CallResult<F, const In&>;
-
-  template <class F, class In>
-  static StateRef<TaskState> submit(PoolCore& pool, const TaskOptions& options, const F& function,
-                                    std::vector<In>&& elements) {
-    CallWriter call;
-    call.write_plain(thunk_id<&run_chunk<F, const In&>>().bits);
-    encode_callable(call, function);
-    call.write_plain(static_cast<std::uint64_t>(elements.size()));
-    for (const In& element : elements) write_arguments<F>(call, element);
-    auto state = make_state<void>(&options);
-    pool.submit(*state, call);
-    return StateRef<TaskState>(state.take());
-  }
-  template <class R>
-  static void take(const Chunk& chunk, std::deque<R>& results) {
-    read_chunk<R>(*chunk.state, chunk.elements, results);
-  }
-};
+/// Elements that may be ahead of the reader.
+inline std::size_t buffer_size(const MapOptions& options, std::size_t chunk, int workers) {
+  return options.buffersize != 0 ? static_cast<std::size_t>(options.buffersize)
+                                 : static_cast<std::size_t>(workers) * 4 * chunk;
+}
 
 }  // namespace detail
 
@@ -57,7 +37,7 @@ struct RemoteLane {
  *
  *  **If the peer dies.** As for Pool::map, at the position of the element.
  */
-template <class F, class Source, bool Ordered, class Lane = detail::RemoteLane>
+template <class F, class Source, bool Ordered, class Lane>
 class LazyResults {
   using In = detail::ElementOf<Source>;
 
@@ -66,15 +46,16 @@ class LazyResults {
   static_assert(!std::is_void_v<value_type>,
                 "royong: imap yields results: use map for a function that returns nothing");
 
-  /// For `Pool::imap`. The source is a range, which is moved in, or a reference to one that lives longer
+  /// For `imap`. The source is a range, which is moved in, or a reference to one that lives longer.
   LazyResults(detail::StateRef<detail::PoolCore> pool, const MapOptions& options, const F& function,
               Source&& source)
       : pool_(std::move(pool)),
         options_(options),
         function_(function),
-        chunk_(options.chunksize == 0 ? 1 : detail::chunk_size(1, options.chunksize, 1)),
+        chunk_(options.chunksize == 0 ? 1 : static_cast<std::size_t>(options.chunksize)),
         buffer_(detail::buffer_size(options, chunk_, pool_->size())),
         source_(std::forward<Source>(source)) {
+    detail::check_map(*pool_, options);
     options_.progress.start(0);
   }
   LazyResults(const LazyResults&) = delete;
@@ -160,7 +141,7 @@ class LazyResults {
   void submit(std::vector<In>&& elements) {
     const std::size_t count = elements.size();
     under_way_.push_back(
-        {Lane::submit(*pool_, options_.task, function_, std::move(elements)), count});
+        {Lane::submit_chunk(*pool_, options_.task, function_, std::move(elements)), count});
     ahead_ += count;
   }
 

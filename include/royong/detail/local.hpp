@@ -176,71 +176,8 @@ struct SharedElements {
   }
 };
 
-struct CallWithElement {
-  template <class F, class In>
-  decltype(auto) operator()(F& function, const In& element) const {
-    return std::invoke(function, element);
-  }
-};
-struct CallWithTuple {
-  template <class F, class In>
-  decltype(auto) operator()(F& function, const In& element) const {
-    return std::apply(function, element);
-  }
-};
-
 template <class F, class In, class Call>
 using LocalElementResult = std::decay_t<std::invoke_result_t<const Call&, F&, const In&>>;
-
-template <class Call, class F, class Range>
-auto run_local_map(PoolCore& pool, const MapOptions& options, const F& function, Range& range) {
-  using R = LocalElementResult<F, ElementOf<Range>, Call>;
-  return with_elements(range, [&](auto begin, std::size_t count) {
-    using Elements = BorrowedElements<decltype(begin)>;
-    return run_form(pool, options, count,
-                    LocalForm<R, F, Elements, Call>{std::make_shared<const F>(function),
-                                                    Elements{begin}, Call{}});
-  });
-}
-
-template <class Call, class F, class Range>
-auto start_local_map(StateRef<PoolCore> pool, const MapOptions& options, const F& function,
-                     Range&& range) {
-  using In = ElementOf<Range>;
-  using R = LocalElementResult<F, In, Call>;
-  auto all = std::make_shared<std::vector<In>>();
-  for (auto&& element : range) all->push_back(std::forward<decltype(element)>(element));
-  const std::size_t count = all->size();
-  using Form = LocalForm<R, F, SharedElements<In>, Call>;
-  return start_form(std::move(pool), options, count,
-                    Form{std::make_shared<const F>(function), {std::move(all)}, Call{}});
-}
-
-/// How the chunks of a lazy form travel to threads.
-struct LocalLane {
-  template <class F, class In>
-  using Result = LocalElementResult<F, In, CallWithElement>;
-
-  template <class F, class In>
-  static StateRef<TaskState> submit(PoolCore& pool, const TaskOptions& options, const F& function,
-                                    std::vector<In>&& elements) {
-    using R = Result<F, In>;
-    auto state =
-        make_local<LocalChunk<R>>(&options, [own = function, all = std::move(elements)]() mutable {
-          return run_local_chunk<R>(all.size(),
-                                    [&](std::size_t i) -> R { return std::invoke(own, all[i]); });
-        });
-    Writer none(Transit::argument);
-    pool.submit(*state, none);
-    return StateRef<TaskState>(state.take());
-  }
-  template <class R>
-  static void take(const Chunk& chunk, std::deque<R>& results) {
-    auto& own = static_cast<ResultState<LocalChunk<R>>&>(*chunk.state);
-    auto all = own.take();
-    for (auto&& result : all.results) results.push_back(std::move(result));
-  }
-};
 
 /// `parallel_for` in threads.
 template <class F, class Args>
@@ -271,6 +208,82 @@ struct LocalIndexForm {
   static void collect(const Chunk&) {}
   static ChunkTime time(const TaskState& state) {
     return static_cast<ResultState<LocalChunk<void>>&>(const_cast<TaskState&>(state)).value().time;
+  }
+};
+
+/// How calls travel to threads: not at all. See process_lane.hpp.
+struct ThreadLane {
+  template <class F, class... Args>
+  static auto submit(PoolCore& pool, const TaskOptions* options, F&& f, Args&&... args) {
+    return submit_local(pool, options, std::forward<F>(f), std::forward<Args>(args)...);
+  }
+
+  template <class How, class F, class Range, class Use>
+  static auto map(const F& function, Range& range, Use use) {
+    if constexpr (accepts_elements<How, Range>()) {
+      using R = LocalElementResult<F, ElementOf<Range>, How>;
+      return with_elements(range, [&](auto begin, std::size_t count) {
+        using Elements = BorrowedElements<decltype(begin)>;
+        return use(LocalForm<R, F, Elements, How>{std::make_shared<const F>(function),
+                                                  Elements{begin}, How{}},
+                   count);
+      });
+    }
+  }
+  template <class How, class F, class Range, class Use>
+  static auto map_later(const F& function, Range&& range, Use use) {
+    if constexpr (accepts_elements<How, Range>()) {
+      using In = ElementOf<Range>;
+      using Form = LocalForm<LocalElementResult<F, In, How>, F, SharedElements<In>, How>;
+      auto all = std::make_shared<std::vector<In>>();
+      for (auto&& element : range) all->push_back(std::forward<decltype(element)>(element));
+      const std::size_t count = all->size();
+      return use(Form{std::make_shared<const F>(function), {std::move(all)}, How{}}, count);
+    }
+  }
+
+  template <class F, class... Args>
+  static void parallel_for(PoolCore& pool, const MapOptions& options, std::size_t n,
+                           const F& function, const Args&... args) {
+    using Bound = std::tuple<const Args&...>;
+    run_form(pool, options, n, LocalIndexForm<F, Bound>{function, Bound(args...)});
+  }
+
+  template <class, class>
+  static consteval bool accepts() {
+    return true;
+  }
+  template <class F, class In>
+  using Result = LocalElementResult<F, In, CallWithElement>;
+
+  template <class F, class In>
+  static StateRef<TaskState> submit_chunk(PoolCore& pool, const TaskOptions& options,
+                                          const F& function, std::vector<In>&& elements) {
+    using R = Result<F, In>;
+    auto state =
+        make_local<LocalChunk<R>>(&options, [own = function, all = std::move(elements)]() mutable {
+          return run_local_chunk<R>(all.size(),
+                                    [&](std::size_t i) -> R { return std::invoke(own, all[i]); });
+        });
+    Writer none(Transit::argument);
+    pool.submit(*state, none);
+    return StateRef<TaskState>(state.take());
+  }
+  template <class R>
+  static void take(const Chunk& chunk, std::deque<R>& results) {
+    auto& own = static_cast<ResultState<LocalChunk<R>>&>(*chunk.state);
+    auto all = own.take();
+    for (auto&& result : all.results) results.push_back(std::move(result));
+  }
+
+ private:
+  template <class How, class Range>
+  static consteval bool accepts_elements() {
+    if constexpr (std::is_same_v<How, CallWithTuple>) {
+      return require_tuple<ElementOf<Range>>();
+    } else {
+      return true;
+    }
   }
 };
 

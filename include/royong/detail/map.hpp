@@ -12,12 +12,13 @@
 #include <algorithm>    // for std::min
 #include <cstdint>      // for std::int64_t
 #include <cstring>      // for std::memcpy
+#include <functional>   // for std::invoke
 #include <iterator>     // for std::begin, std::contiguous_iterator
 #include <memory>       // for std::to_address
 #include <new>          // for placement new
-#include <tuple>        // for std::apply
+#include <tuple>        // for std::apply, std::tuple_size
 #include <type_traits>  // for std::is_void_v
-#include <utility>      // for std::forward
+#include <utility>      // for std::forward, std::index_sequence
 #include <vector>       // for std::vector
 
 #include "royong/detail/call.hpp"
@@ -42,8 +43,8 @@ struct MapOptions {
 
 namespace detail {
 
-/// How many elements a chunk of a lazy form has. @throws UsageError the option is negative
-ROYONG_API std::size_t chunk_size(std::size_t elements, int chunksize, int workers);
+/// Before a map reads its first element. @throws UsageError a negative count; what `submit` would throw
+ROYONG_API void check_map(PoolCore& pool, const MapOptions& options);
 
 /** @brief A limit for map_reduce, whose chunks should not be so long that a death costs much where
  *  deaths are reckoned with.
@@ -82,8 +83,8 @@ class ROYONG_API ChunkClock {
  *  Lives on the stack of the caller. `collect(chunk)` gets each chunk that ended with a value.
  *
  *  **Backpressure.** So many chunks are under way that no worker runs dry, and no more: memory in
- *  the arena does not grow with the length of the range. Where there is no room, earlier chunks are
- *  waited for.
+ *  the arena does not grow with the length of the range. Where there is little room, they are fewer,
+ *  so that the results find some; where there is none, earlier chunks are waited for.
  */
 template <class Collect>
 class ChunkRun {
@@ -94,14 +95,16 @@ class ChunkRun {
         options_(options),
         collect_(std::move(collect)),
         sizer_(elements, options.chunksize, pool.size(), limit),
+        few_(static_cast<std::size_t>(pool.size()) + 1),
         most_(static_cast<std::size_t>(pool.size()) * 3),
         window_(pool) {
+    check_map(pool, options);
     options_.progress.start(elements);
   }
 
   /// Waits until another chunk should be submitted. @return its elements; 0: that was all
   std::size_t next() {
-    window_.wait_below(most_);
+    window_.wait_below(is_arena_tight() ? few_ : most_);
     for (const auto& ended : window_.take_ended()) {
       if (ended.state->ending() == Ending::value)
         sizer_.learn(ended.elements, collect_.time(*ended.state));
@@ -187,6 +190,7 @@ class ChunkRun {
   const MapOptions& options_;
   Collect collect_;
   ChunkSizer sizer_;
+  const std::size_t few_;  // under way: no worker is idle
   const std::size_t most_;
   ChunkWindow window_;
   std::size_t done_ = 0;
@@ -450,35 +454,62 @@ auto with_map_form(const F& function, Range& range, Use use) {
   }
 }
 
-template <class F, class Tuple>
+/// How `map` calls the function.
+struct CallWithElement {
+  template <class F, class In>
+  decltype(auto) operator()(F& function, const In& element) const {
+    return std::invoke(function, element);
+  }
+};
+/// How `starmap` does.
+struct CallWithTuple {
+  template <class F, class In>
+  decltype(auto) operator()(F& function, const In& element) const {
+    return std::apply(function, element);
+  }
+};
+
+/// What `starmap` takes apart: std::tuple, std::pair, std::array.
+template <class T>
+concept TupleLike = requires { std::tuple_size<T>::value; };
+
+template <TupleLike Tuple, class Indices = std::make_index_sequence<std::tuple_size_v<Tuple>>>
 struct StarCall;
-template <class F, template <class...> class Tuple, class... Ts>
-struct StarCall<F, Tuple<Ts...>> {
+template <class Tuple, std::size_t... I>
+struct StarCall<Tuple, std::index_sequence<I...>> {
+  template <class F>
   static auto form(const F& function, auto begin) {
-    const auto write = [](Writer& call, const Tuple<Ts...>& in) {
+    const auto write = [](Writer& call, const Tuple& in) {
       std::apply([&](const auto&... a) { write_arguments<F>(call, a...); }, in);
     };
-    return EncodedForm<F, decltype(begin), decltype(write), const Ts&...>{function, begin, write};
+    return EncodedForm<F, decltype(begin), decltype(write),
+                       const std::tuple_element_t<I, Tuple>&...>{function, begin, write};
   }
-  static consteval bool allowed() { return require_call<F, const Ts&...>(); }
+  template <class F>
+  static consteval bool allowed() {
+    return require_call<F, const std::tuple_element_t<I, Tuple>&...>();
+  }
 };
+
+/// Refuses with a readable error what `starmap` cannot take apart.
+template <class Element>
+consteval bool require_tuple() {
+  static_assert(TupleLike<Element>,
+                "royong: starmap takes each element apart into arguments: a range of std::tuple, "
+                "std::pair or std::array; map passes an element as it is");
+  return TupleLike<Element>;
+}
 
 /// The same for `starmap`.
 template <class F, class Range, class Use>
 auto with_starmap_form(const F& function, Range& range, Use use) {
-  using Call = StarCall<F, ElementOf<Range>>;
-  if constexpr (Call::allowed()) {
-    return with_elements(range, [&](auto begin, std::size_t count) {
-      return use(Call::form(function, begin), count);
-    });
-  }
-}
-
-template <class F, class... Args>
-void run_parallel_for(PoolCore& pool, const MapOptions& options, std::size_t count,
-                      const F& function, const Args&... args) {
-  if constexpr (require_call<F, std::size_t, std::size_t, const Args&...>()) {
-    run_form(pool, options, count, IndexForm<F, Args...>{function, {args...}});
+  using Element = ElementOf<Range>;
+  if constexpr (require_tuple<Element>()) {
+    if constexpr (StarCall<Element>::template allowed<F>()) {
+      return with_elements(range, [&](auto begin, std::size_t count) {
+        return use(StarCall<Element>::form(function, begin), count);
+      });
+    }
   }
 }
 

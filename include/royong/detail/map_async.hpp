@@ -29,8 +29,10 @@ class ROYONG_API MapGroup final : public TaskEngine {
 
   /// For the submitter: the pool's count of the chunk has been given away already.
   void add(StateRef<TaskState> chunk, std::size_t elements);
-  /// Waits until one of the chunks has ended since the last call. @return false: all have
-  bool wait_for_one();
+  /// Of the chunks so far.
+  std::size_t unfinished() const noexcept {
+    return unfinished_.load(std::memory_order_acquire) - 1;
+  }
   /// No more chunks: from now on the whole may end.
   void seal();
   /// The submitter cannot go on: what has not begun is cancelled, and nobody gets the future.
@@ -69,7 +71,6 @@ class ROYONG_API MapGroup final : public TaskEngine {
   std::deque<Chunk> chunks_;                // by the submitter, until the whole may be seen
   std::deque<Hook> hooks_;                  // likewise
   std::atomic<std::size_t> unfinished_{1};  // 1 for the submitter
-  std::atomic<std::uint32_t> changed_{0};
   mutable std::mutex mutex_;  // guards what follows and the whole's extra; after the pool's
   const Chunk* failed_ = nullptr;
 };
@@ -80,18 +81,33 @@ class MapResult final : public ResultState<T> {
  public:
   std::exception_ptr exception() const override { return group().error(); }
 
+  /// Reads the results of the next chunk, which has a value. @throws what decoding throws; then nothing has been read
+  void take(const Chunk& chunk) {
+    const std::size_t before = results_.size();
+    try {
+      Form::collect(results_, chunk);
+    } catch (...) {
+      while (results_.size() > before) results_.pop_back();
+      throw;
+    }
+    ++taken_;
+  }
+
  protected:
   T produce() override {
-    T results;
-    std::size_t count = 0;
-    for (const Chunk& chunk : group().chunks()) count += chunk.elements;
-    results.reserve(count);
-    for (const Chunk& chunk : group().chunks()) Form::collect(results, chunk);
-    return results;
+    const auto& chunks = group().chunks();
+    std::size_t count = results_.size();
+    for (std::size_t i = taken_; i < chunks.size(); ++i) count += chunks[i].elements;
+    results_.reserve(count);
+    while (taken_ != chunks.size()) take(chunks[taken_]);
+    return std::move(results_);
   }
 
  private:
   MapGroup& group() const { return static_cast<MapGroup&>(*this->engine()); }
+
+  T results_;  // of the first chunks, as many as `taken_`
+  std::size_t taken_ = 0;
 };
 template <class Form>
 class MapResult<Form, void> final : public ResultState<void> {
@@ -99,15 +115,23 @@ class MapResult<Form, void> final : public ResultState<void> {
   std::exception_ptr exception() const override {
     return static_cast<MapGroup&>(*this->engine()).error();
   }
+  void take(const Chunk&) {}
 };
 
-/// Takes the chunks of a form for a group.
+/** @brief Takes the chunks of a form for a group.
+ *
+ *  **Backpressure.** Where the arena has no room for the next chunk, or so little that results would find none, those of the first
+ *  chunks are waited for and taken out of it.
+ */
+template <class Form>
 class AsyncRun {
  public:
-  AsyncRun(MapGroup& group, const MapOptions& options, std::size_t elements, std::size_t limit)
+  AsyncRun(MapGroup& group, MapResult<Form>& whole, const MapOptions& options, std::size_t elements)
       : group_(group),
+        whole_(whole),
         options_(options),
-        sizer_(elements, options.chunksize, group.pool().size(), limit) {
+        sizer_(elements, options.chunksize, group.pool().size(), Form::limit) {
+    check_map(group.pool(), options);
     sizer_.do_not_learn();
     if (options.progress.shown()) {
       options.progress.start(elements);
@@ -115,14 +139,19 @@ class AsyncRun {
     }
   }
 
-  std::size_t next() noexcept { return sizer_.next(); }
+  std::size_t next() {
+    const auto few = static_cast<std::size_t>(group_.pool().size()) + 1;
+    while (group_.unfinished() > few && is_arena_tight() && make_room()) {
+    }
+    return sizer_.next();
+  }
 
   TaskBlock block(std::size_t bytes) {
     for (;;) {
       try {
         return TaskBlock(bytes);
       } catch (const ArenaFull&) {
-        if (!group_.wait_for_one()) throw;
+        if (!make_room()) throw;
       }
     }
   }
@@ -140,7 +169,7 @@ class AsyncRun {
       } catch (const ArenaFull&) {
         auto& blocks = state->extra().blocks;
         if (!blocks.empty()) block = std::move(blocks.front());
-        if (!group_.wait_for_one()) throw;
+        if (!make_room()) throw;
       }
     }
   }
@@ -170,6 +199,19 @@ class AsyncRun {
     std::size_t elements;
   };
 
+  /// @return false: nothing of this map lies in the arena any more @throws what decoding a result throws
+  bool make_room() {
+    if (next_ == group_.chunks().size()) return false;
+    const Chunk& chunk = group_.chunks()[next_];
+    chunk.state->wait(forever);
+    // With one that has failed there are no results: what the others return only has to be gone.
+    failed_ |= chunk.state->ending() != Ending::value;
+    if (!failed_) whole_.take(chunk);
+    ++next_;
+    chunk.state->drop_result();
+    return true;
+  }
+
   void add(StateRef<TaskState> state, std::size_t elements) {
     TaskState& chunk = *state;
     group_.add(std::move(state), elements);
@@ -177,8 +219,11 @@ class AsyncRun {
   }
 
   MapGroup& group_;
+  MapResult<Form>& whole_;
   const MapOptions& options_;
   ChunkSizer sizer_;
+  std::size_t next_ = 0;  // of the chunks: the first one whose result is where it was
+  bool failed_ = false;
   std::shared_ptr<Shown> shown_;
 };
 
@@ -189,10 +234,11 @@ template <class Form>
 Future<typename Form::Results> start_form(StateRef<PoolCore> pool, const MapOptions& options,
                                           std::size_t count, Form form) {
   using T = typename Form::Results;
-  StateRef<ResultState<T>> whole(new MapResult<Form>);
+  auto* const result = new MapResult<Form>;
+  StateRef<ResultState<T>> whole(result);
   const auto group = MapGroup::create(std::move(pool), *whole);
   try {
-    AsyncRun run(*group, options, count, Form::limit);
+    AsyncRun<Form> run(*group, *result, options, count);
     while (const std::size_t elements = run.next()) form.submit(run, options, elements);
   } catch (...) {
     group->give_up();

@@ -61,7 +61,8 @@ struct PoolStats {
 struct TaskOptions {
   /// How errors and the log call it; default: its number.
   std::string name{};
-  /// From its beginning on. Then its worker is killed, and `get` throws TimeoutError.
+  /// From its beginning on. Then its worker is killed, and `get` throws TimeoutError. Zero or less: as
+  /// soon as it is seen to have begun.
   Timeout timeout{};
   /// How often it is run again after the death of its worker.
   int retries = 0;
@@ -98,6 +99,8 @@ class ROYONG_API PoolCore : public TaskEngine {
   /// @throws UsageError, std::system_error, ArenaFull: nothing is left of it
   static StateRef<PoolCore> create(PoolPlan plan);
 
+  /// Throws what `submit` would, where the engine takes no more tasks. It may leave that to `submit`.
+  virtual void check_open() {}
   /** @brief Takes over one count of `state`, also when it throws.
    *  @throws UsageError          closed, or used in a child of a fork
    *  @throws BrokenProcessPool   the pool cannot run tasks any more

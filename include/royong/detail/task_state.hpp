@@ -241,6 +241,11 @@ class ROYONG_API TaskState : public Task {
     ending_.store(static_cast<std::uint32_t>(ending), std::memory_order_release);
   }
   const std::atomic<std::uint32_t>& flag() const noexcept { return ending_; }
+  /// For the only one who knows of a task that has ended: its value has been read, its memory is wanted.
+  void drop_result() noexcept {
+    if (ending() == Ending::value) drop_bytes();
+    if (extra_) extra_->blocks.clear();
+  }
 
  protected:
   TaskState() = default;
