@@ -189,7 +189,7 @@ class CoroutineWorker {
     }
   }
 
-  /// What escapes a coroutine has no traceback: its own frame catches it, so nobody outside of it sees the throw.
+  /// What escapes a coroutine has no traceback: its own frame has a handler, so the unwinder's search ends there and never asks a frame below.
   void tell_exception(Word word, std::uint64_t number, const std::exception_ptr& error,
                       std::string_view traceback = {}) {
     v0::detail::Writer out(v0::detail::Transit::message);
