@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mpi/cluster.hpp"
 
+#include <pthread.h>
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
-#include <algorithm>  // for std::max, std::min
-#include <utility>    // for std::exchange
+#include <algorithm>     // for std::max, std::min
+#include <system_error>  // for std::system_error
+#include <utility>       // for std::exchange
 
 #include "mpi/agent.hpp"
 #include "mpi/session.hpp"
@@ -21,16 +22,25 @@ using namespace royong::detail;
 
 constexpr std::chrono::milliseconds clock_period{2};
 constexpr std::chrono::milliseconds idle_period{20};
+constexpr std::uint32_t submissions_per_look = 32;
+
+// A user's thread that has looked lately will look again soon.
+constexpr std::chrono::milliseconds patience_with_users{1};
 
 /// Never destroyed: futures may be dropped at the very end.
 Cluster* the_cluster = nullptr;
+
+/// This process is a copy, by fork, of the one with the cluster. Asked with every task, where getpid would be a system call.
+std::atomic<bool> is_copy{false};
 
 }  // namespace
 
 bool Cluster::exists() noexcept { return the_cluster != nullptr; }
 
+bool Cluster::is_home() noexcept { return !is_copy.load(std::memory_order_relaxed); }
+
 Cluster& Cluster::instance() {
-  if (the_cluster == nullptr || the_cluster->pid_ != ::getpid())
+  if (the_cluster == nullptr || !is_home())
     throw UsageError(
         "there is no cluster in this process: call royong::mpi::init after royong::init, at the "
         "beginning of main");
@@ -38,12 +48,14 @@ Cluster& Cluster::instance() {
 }
 
 void Cluster::create(std::unique_ptr<Transport> transport) {
+  const int error = ::pthread_atfork(nullptr, nullptr, [] { is_copy.store(true); });
+  if (error != 0)
+    throw std::system_error(error, std::generic_category(), "cannot register fork handlers");
   the_cluster = new Cluster(std::move(transport));
   the_cluster->driver_ = os::start_quiet_thread([] { the_cluster->drive(); });
 }
 
-Cluster::Cluster(std::unique_ptr<Transport> transport)
-    : transport_(std::move(transport)), pid_(::getpid()) {
+Cluster::Cluster(std::unique_ptr<Transport> transport) : transport_(std::move(transport)) {
   ranks_.resize(transport_ ? static_cast<std::size_t>(transport_->size()) : 1);
   Rank& own = ranks_[0];
   own.here = true;
@@ -137,6 +149,11 @@ bool Cluster::wait(const std::atomic<std::uint32_t>& flag, LocalNode* sleep_in,
   }
   --waiters_;
   return is_set();
+}
+
+void Cluster::look_sometimes() {
+  user_looked_ = true;
+  if (++submissions_ % submissions_per_look == 0) step(0);
 }
 
 bool Cluster::step(int own) {
@@ -296,8 +313,8 @@ void Cluster::drive() {
   Backoff backoff;
   Lock lock(mutex_);
   while (!stop_) {
-    if (waiters_ != 0) {
-      driver_wake_.wait_for(lock, idle_period);
+    if (waiters_ != 0 || std::exchange(user_looked_, false)) {
+      driver_wake_.wait_for(lock, patience_with_users);
       continue;
     }
     const bool any = step(0);
@@ -327,7 +344,7 @@ void Cluster::drive() {
 }
 
 void Cluster::end() noexcept {
-  if (pid_ != ::getpid()) return;
+  if (!is_home()) return;
   try {
     for (;;) {
       StateRef<Session> session;

@@ -44,6 +44,8 @@ class Cluster final : private Receiver {
   /// Makes it, once. @param transport nullptr: this process is alone
   static void create(std::unique_ptr<Transport> transport);
   static bool exists() noexcept;
+  /// Whether this process is the one that made it, and no copy of that by fork.
+  static bool is_home() noexcept;
 
   std::mutex& mutex() noexcept { return mutex_; }
   std::uint32_t size() const noexcept { return static_cast<std::uint32_t>(ranks_.size()); }
@@ -91,6 +93,9 @@ class Cluster final : private Receiver {
   /// One look at everything. The mutex is held. @param own 1 if this thread is one of those that wait
   /// @return whether anything happened
   bool step(int own);
+  /// What `submit` does at its end: the thread that floods the cluster drives it as well, rather than contend for the mutex with the driver. The
+  /// mutex is held.
+  void look_sometimes();
 
   /// At the program's exit: ends the sessions, then the agents.
   void end() noexcept;
@@ -126,7 +131,8 @@ class Cluster final : private Receiver {
   int waiters_ = 0;  // threads of the user's that drive
   std::condition_variable driver_wake_;
   std::thread driver_;
-  const int pid_;
+  bool user_looked_ = false;  // since the driver looked last
+  std::uint32_t submissions_ = 0;
 };
 
 }  // namespace royong::inline v0::mpi

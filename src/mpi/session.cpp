@@ -2,7 +2,6 @@
 #include "mpi/session.hpp"
 
 #include <spdlog/spdlog.h>
-#include <unistd.h>
 
 #include <algorithm>  // for std::max
 #include <utility>    // for std::exchange, std::move
@@ -52,7 +51,6 @@ StateRef<MpiCore> MpiCore::create(MpiPlan plan) {
 Session::Session(Cluster& cluster, MpiPlan plan)
     : cluster_(cluster),
       plan_(std::move(plan)),
-      pid_(::getpid()),
       scheduler_(*this, cluster.size(), limits_of(plan_)),
       members_(cluster, scheduler_, plan_),
       questions_(cluster),
@@ -100,7 +98,7 @@ void Session::break_with(std::exception_ptr cause) {
 }
 
 void Session::require_home() const {
-  if (pid_ != ::getpid())
+  if (!Cluster::is_home())
     throw UsageError("an executor works only in the process that made it, not in a fork of it");
 }
 
@@ -124,7 +122,7 @@ void Session::close() {
 }
 
 void Session::end_everything(bool kill) {
-  if (pid_ != ::getpid()) return;
+  if (!Cluster::is_home()) return;
   Lock lock(cluster_.mutex());
   if (mode_ == Mode::terminated) return;
   mode_ = Mode::terminated;
@@ -148,7 +146,7 @@ void Session::cancel_pending() {
 }
 
 bool Session::join(Timeout timeout) {
-  if (pid_ != ::getpid()) return true;
+  if (!Cluster::is_home()) return true;
   {
     Lock lock(cluster_.mutex());
     if (mode_ == Mode::open) throw UsageError("an executor must be shut down before it is joined");

@@ -109,7 +109,6 @@ class Session final : public MpiCore, private NodeActions {
 
   Cluster& cluster_;
   MpiPlan plan_;
-  const int pid_;
   std::uint32_t id_ = 0;
   std::shared_ptr<LocalNode> local_;  // set once
   NodeScheduler scheduler_;

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What happens to one task: it is submitted, given, asked about, and ends.
-#include <unistd.h>
-
 #include <algorithm>  // for std::max, std::min
 #include <cstring>    // for std::memcpy
 #include <map>        // for std::map
@@ -64,6 +62,7 @@ void Session::submit(TaskState& state, Writer& call) {
   } else {
     scheduler_.submit(state, size, Cluster::now_ns());
   }
+  cluster_.look_sometimes();
 }
 
 void Session::give(NodeId node, std::span<Task* const> tasks) {
@@ -260,8 +259,7 @@ void Session::lose(NodeId node) {
 
 bool Session::wait(const std::atomic<std::uint32_t>& flag, const TaskState*,
                    Timeout::Clock::time_point deadline) {
-  if (pid_ != ::getpid())
-    throw UsageError("an executor works only in the process that made it, not in a fork of it");
+  require_home();
   std::shared_ptr<LocalNode> local;
   {
     Lock lock(cluster_.mutex());
