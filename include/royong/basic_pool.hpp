@@ -4,7 +4,9 @@
  */
 #pragma once
 
-#include <utility>  // for std::forward
+#include <concepts>  // for std::integral
+#include <cstddef>   // for std::size_t
+#include <utility>   // for std::cmp_less, std::forward
 
 #include "royong/future.hpp"
 #include "royong/map_family.hpp"
@@ -41,14 +43,17 @@ class BasicPool : public MapFamily<Lane> {
    *  for work on shared arrays.
    *
    *  Timeout and retries count for each range. All threads of a ThreadPool share the one `f`.
+   *  @throws UsageError n is negative
    */
-  template <detail::Callee F, class... Args>
-  void parallel_for(std::size_t n, const F& f, const Args&... args) {
+  template <std::integral N, class F, class... Args>
+  void parallel_for(N n, const F& f, const Args&... args) {
     parallel_for(MapOptions{}, n, f, args...);
   }
-  template <class F, class... Args>
-  void parallel_for(const MapOptions& options, std::size_t n, const F& f, const Args&... args) {
-    Lane::template parallel_for<std::decay_t<const F>>(this->core(), options, n, f, args...);
+  template <std::integral N, class F, class... Args>
+  void parallel_for(const MapOptions& options, N n, const F& f, const Args&... args) {
+    if (std::cmp_less(n, 0)) throw UsageError("the number of indices must not be negative");
+    Lane::template parallel_for<std::decay_t<const F>>(this->core(), options,
+                                                       static_cast<std::size_t>(n), f, args...);
   }
 
   /// No more tasks. What was submitted runs to its end; then the workers end. Repeatable.

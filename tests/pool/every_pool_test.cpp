@@ -134,6 +134,21 @@ void close(P& pool) {
   }
 }
 
+TEST(ParallelFor, refuses_a_negative_count_and_takes_any_integer) {
+  mp::Pool processes(1);
+  mp::ThreadPool threads(1);
+  const auto nothing = [](std::size_t, std::size_t) {};
+  EXPECT_THROW(processes.parallel_for(-1, nothing), mp::UsageError);
+  EXPECT_THROW(threads.parallel_for({.chunksize = 2}, -1L, nothing), mp::UsageError);
+  std::vector<int> seen(10);
+  const auto mark = [&](std::size_t begin, std::size_t end) {
+    for (; begin != end; ++begin) ++seen[begin];
+  };
+  threads.parallel_for(5, mark);
+  threads.parallel_for(seen.size(), mark);
+  EXPECT_THAT(seen, ElementsAre(2, 2, 2, 2, 2, 1, 1, 1, 1, 1));
+}
+
 TYPED_TEST(EveryPool, that_is_closed_refuses_every_form_before_it_reads_anything) {
   close(this->pool);
   const std::vector<int> none;

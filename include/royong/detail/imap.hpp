@@ -152,6 +152,7 @@ class LazyResults {
         if (under_way_[i].state->has_ended()) return i;
       }
       std::vector<detail::TaskState*> states;
+      states.reserve(under_way_.size());
       for (const auto& chunk : under_way_) states.push_back(chunk.state.get());
       return detail::Gate(std::move(states)).next(forever.deadline()).value();
     }

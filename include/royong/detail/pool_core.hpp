@@ -13,6 +13,7 @@
 #include <optional>    // for std::optional
 #include <span>        // for std::span
 #include <string>      // for std::string
+#include <utility>     // for std::move
 #include <vector>      // for std::vector
 
 #include "royong/detail/call.hpp"
@@ -121,7 +122,7 @@ class ROYONG_API PoolCore : public TaskEngine {
   /// Runs `callback` on the callback thread. Any thread, also from a CompletionHook.
   virtual void post(std::unique_ptr<Callback> callback) = 0;
   /// For a CompletionHook, which runs with the engine's lock held: lets go of a count when it is not, for it may be the last one.
-  virtual void bury(StateRef<TaskState> ended) { (void)ended; }
+  virtual void bury(StateRef<TaskState> ended) { const auto gone = std::move(ended); }
 };
 
 /// What a pool's handle does at its end: close or terminate, then join. Never throws.
