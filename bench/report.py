@@ -18,6 +18,7 @@ import subprocess
 import sys
 
 HERE = pathlib.Path(__file__).parent
+BUILT = HERE.parent / "build" / "release" / "bench"
 
 
 def mpirun(ranks):
@@ -34,7 +35,10 @@ OTHER_PROGRAMS = {
     "python_manager.json": [sys.executable, HERE / "peers" / "python_manager.py"],
     # By the system's Python: its package is the one that is built for the installed Open MPI.
     "mpi4py.json": [*mpirun(3), "/usr/bin/python3", "-m", "mpi4py.futures", HERE / "peers" / "mpi4py_tasks.py"],
-    "open_mpi.json": [*mpirun(2), HERE.parent / "build" / "release" / "bench" / "open_mpi"],
+    # Four ranks, of which one is the program, as in G1 of ours.
+    "mpi4py_four.json": [*mpirun(4), "/usr/bin/python3", "-m", "mpi4py.futures", HERE / "peers" / "mpi4py_tasks.py"],
+    "open_mpi.json": [*mpirun(2), BUILT / "open_mpi"],
+    "scale_sim.jsonl": [BUILT / "scale_sim", HERE / "scale_sim" / "lengths.txt", HERE / "scale_sim" / "network.txt"],
     "compile_time.json": [HERE / "compile_time.sh"],
 }
 
@@ -53,7 +57,7 @@ class Row:
         figures = [figure for figure, _ in self.figures[kind].values()]
         if not figures:
             return None
-        return max(figures) if is_rate else min(figures)
+        return min(figures) if is_rate is False else max(figures)
 
     def of(self, kind, name):
         figure = self.figures[kind].get(name)
@@ -102,7 +106,7 @@ def memory_at_most(mib):
     return lambda ours, limit, row: row.memory is not None and row.memory <= mib
 
 
-# Row: what, which of ours counts, whether the figure is a rate, the goals with their texts.
+# Row: what, which of ours counts, whether the figure is a rate (None: a plain number), the goals with their texts.
 GOALS = {
     "P1": (
         "start + join, forkserver",
@@ -202,6 +206,14 @@ GOALS = {
     "T5": ("submit and wait, busy, p50", "apply", False, [("<= 2 us", at_most(2000))]),
     "T5_asleep": ("same, worker asleep, p50", "apply", False, [("<= 1.1x futex", within(1.1))]),
     "T6": ("as_completed of 100,000, beyond T1", "as_completed", False, [("<= 300 ns", at_most(300))]),
+    "G1": (
+        "no-op tasks over 4 ranks, a future each",
+        "submit",
+        True,
+        [(">= 0.5 M/s", at_least(0.5e6)), ("100x mpi4py.futures", peer_rate_times("mpi4py_futures", 100))],
+    ),
+    "G2": ("one task over MPI, 2 ranks, p50", "submit", False, [("<= 2x limit", within(2))]),
+    "G3": ("efficiency with 10 ms tasks, 10,000 simulated nodes", "tree", None, [(">= 0.95", at_least(0.95))]),
     "D1": ("SIGKILL to the next worker's result, p50", "pool", False, [("<= 500 us", at_most(500e3))]),
     "D2": ("tasks lost to a kill, of 100", "pool", False, [("1", lost_at_most(1))]),
     "D2_retried": ("same, with retries", "pool", False, [("0", lost_at_most(0))]),
@@ -254,9 +266,19 @@ def collect(folder):
     return rows
 
 
+def collect_simulated(path, rows):
+    """The largest cluster of each form that scale_sim has simulated."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        result = json.loads(line)
+        row = rows.setdefault("G3", Row())
+        row.figures["royong"][result["form"]] = (result["efficiency"], 0)
+
+
 def text_of(figure, is_rate):
     if figure is None:
         return "-"
+    if is_rate is None:
+        return f"{figure:.3g}"
     if is_rate:
         units = ((1e9, "G/s"), (1e6, "M/s"), (1e3, "k/s"), (1, "/s"))
     else:
@@ -366,6 +388,9 @@ def main():
     folder = pathlib.Path(sys.argv[1])
     measure_others(folder)
     rows = collect(folder)
+    simulated = folder / "scale_sim.jsonl"
+    if simulated.exists():
+        collect_simulated(simulated, rows)
     if not rows:
         sys.exit(f"report.py: no results in {folder}")
     sizes = rows.pop("Qsize", None)

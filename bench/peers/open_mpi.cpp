@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Open MPI between two processes of one machine, in the rows Q1, Q3, Q4, Q5 and Qsize: MPI_Send and MPI_Recv, as any MPI program has them.
+// Open MPI between two processes, in the rows Q1, Q3, Q4, Q5, Qsize and G2: MPI_Send and MPI_Recv, as any MPI program has them.
 // Run it by "mpirun -n 2"; the first process prints JSON as the Python peers do. Every message is checked.
+//
+// "open_mpi network" prints instead what bench/scale_sim wants to know of the network between the two: run it with the transport, and on the
+// machines, that are to be simulated.
 #include <mpi.h>
 
 #include <algorithm>  // for std::clamp, std::ranges::sort
@@ -17,6 +20,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr int repetitions = 5;
+constexpr std::size_t small = 64;  // bytes of a message that carries one small task
 constexpr int tag = 1;
 
 int rank = 0;
@@ -64,6 +68,11 @@ double median_of(std::vector<double> values) {
   return quantile(values, 0.5);
 }
 
+struct Measured {
+  std::vector<double> times;  ///< nanoseconds for one message, one for each repetition
+  std::vector<double> latencies{};
+};
+
 /// @param times nanoseconds for one message, one for each repetition
 void print_row(const std::string& name, const std::vector<double>& times,
                std::vector<double> latencies = {}) {
@@ -85,7 +94,7 @@ void print_row(const std::string& name, const std::vector<double>& times,
 }
 
 /// The second process sends, the first receives and takes the time.
-void rate(const std::string& name, std::size_t size, std::uint64_t count) {
+Measured rate(std::size_t size, std::uint64_t count) {
   std::vector<std::byte> message(size);
   std::vector<double> times;
   for (int repetition = 0; repetition <= repetitions; ++repetition) {
@@ -104,10 +113,15 @@ void rate(const std::string& name, std::size_t size, std::uint64_t count) {
     if (repetition > 0)
       times.push_back(nanoseconds(Clock::now() - begin) / static_cast<double>(count));
   }
-  if (rank == 0) print_row(name, times);
+  return {times};
 }
 
-void round_trip(const std::string& name, std::size_t size, std::uint64_t count) {
+void print_rate(const std::string& name, std::size_t size, std::uint64_t count) {
+  const Measured measured = rate(size, count);
+  if (rank == 0) print_row(name, measured.times);
+}
+
+Measured round_trip(std::size_t size, std::uint64_t count) {
   std::vector<std::byte> message(size);
   std::vector<double> times;
   std::vector<double> latencies;
@@ -131,7 +145,24 @@ void round_trip(const std::string& name, std::size_t size, std::uint64_t count) 
     }
     if (repetition > 0) times.push_back(sum / static_cast<double>(count));
   }
-  if (rank == 0) print_row(name, times, latencies);
+  return {times, latencies};
+}
+
+void print_round_trip(const std::string& name, std::size_t size, std::uint64_t count) {
+  const Measured measured = round_trip(size, count);
+  if (rank == 0) print_row(name, measured.times, measured.latencies);
+}
+
+/// What the simulator's parameters of the same names mean is told there.
+void print_network() {
+  constexpr std::size_t large = std::size_t{1} << 20;
+  const Measured way = round_trip(small, 5'000);
+  const Measured stream = rate(large, 200);
+  const Measured messages = rate(small, 50'000);
+  if (rank != 0) return;
+  std::printf("latency=%.0f\n", median_of(way.latencies) / 2);
+  std::printf("bandwidth=%.3f\n", static_cast<double>(large) / median_of(stream.times));
+  std::printf("message=%.0f\n", median_of(messages.times));
 }
 
 }  // namespace
@@ -147,6 +178,11 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "open_mpi: run it by mpirun -n 2\n");
     MPI_Abort(MPI_COMM_WORLD, 2);
   }
+  if (argc > 1 && std::strcmp(argv[1], "network") == 0) {
+    print_network();
+    MPI_Finalize();
+    return 0;
+  }
   if (rank == 0) {
     char version[MPI_MAX_LIBRARY_VERSION_STRING];
     int length = 0;
@@ -155,14 +191,15 @@ int main(int argc, char** argv) {
     std::printf("{\"context\": {\"mpi\": \"%s\"}, \"rows\": [",
                 whole.substr(0, whole.find_first_of(",\"")).c_str());
   }
-  rate("Q1/peer/Open_MPI", 8, 200'000);
-  rate("Q3/peer/Open_MPI", kib, 50'000);
-  rate("Q4/peer/Open_MPI", mib, 400);
-  round_trip("Q5/peer/Open_MPI", 8, 10'000);
-  round_trip("Q5_1MiB/peer/Open_MPI", mib, 200);
+  print_rate("Q1/peer/Open_MPI", 8, 200'000);
+  print_rate("Q3/peer/Open_MPI", kib, 50'000);
+  print_rate("Q4/peer/Open_MPI", mib, 400);
+  print_round_trip("Q5/peer/Open_MPI", 8, 10'000);
+  print_round_trip("G2/limit/MPI_Send_MPI_Recv", small, 10'000);
+  print_round_trip("Q5_1MiB/peer/Open_MPI", mib, 200);
   for (std::size_t size = 64; size <= 4 * mib; size *= 4) {
-    rate("Qsize/peer/Open_MPI_" + std::to_string(size), size,
-         std::clamp<std::uint64_t>(64 * mib / size, 64, 50'000));
+    print_rate("Qsize/peer/Open_MPI_" + std::to_string(size), size,
+               std::clamp<std::uint64_t>(64 * mib / size, 64, 50'000));
   }
   if (rank == 0) std::printf("\n]}\n");
   MPI_Finalize();

@@ -2,7 +2,10 @@
 // Simulates executors over 1 to 10,000 nodes. What decides is the real scheduler, src/mpi/node_scheduler.cpp; simulated are time, the way, and the
 // nodes. Two forms stand beside each other: flat (rank 0 gives to every node) and a tree (rank 0 gives to dispatchers, which give to nodes).
 //
-//     scale_sim lengths.txt [name=value ...]     prints a line of JSON for each form and number of nodes
+//     scale_sim lengths.txt network.txt [name=value ...]     prints a line of JSON for each form and number of nodes
+//
+// lengths.txt: how long tasks take (record.cpp). network.txt: what was measured of the network and of rank 0, as lines name=value; the
+// first two lines of it, and docs/mpi.md, say how.
 //
 // A process is a server with one queue: whatever comes to it waits until it is free, and what it does takes time.
 #include <algorithm>
@@ -36,18 +39,18 @@ using Time = std::int64_t;  // nanoseconds
 
 /// What the world is like; see docs/mpi.md for where the figures come from.
 struct World {
-  double latency = 20e3;   ///< one way, ns
-  double bandwidth = 1.0;  ///< bytes in a ns
-  double message = 1500;   ///< ns of a process, for each message it sends or takes
-  double task = 300;       ///< ns of a process, for each task it is told of, and for each it gives
-  double element = 60;     ///< ns of rank 0, for each element that is encoded or decoded
-  double bundle = 8;       ///< tree: elements that rank 0 gives under one ticket
-  double bytes = 100;      ///< of a call, and of a result
-  double mean = 10e6;      ///< ns of a task, on the average
-  double workers = 1;      ///< of each node
-  double tasks = 800;      ///< for each worker
-  double flush = 2e6;      ///< a dispatcher keeps results for so long, to send more of them at once
-  double hold = 500e3;     ///< the scheduler's `min_hold`, for nodes
+  double latency = 0;    ///< one way, ns
+  double bandwidth = 0;  ///< bytes in a ns
+  double message = 0;    ///< ns of a process, for each message it sends or takes
+  double task = 0;       ///< ns of a process, for each task it is told of, and for each it gives
+  double element = 60;   ///< ns of rank 0, for each element that is encoded or decoded
+  double bundle = 32;    ///< tree: elements that rank 0 gives under one ticket
+  double bytes = 100;    ///< of a call, and of a result
+  double mean = 10e6;    ///< ns of a task, on the average
+  double workers = 1;    ///< of each node
+  double tasks = 800;    ///< for each worker
+  double flush = 10e6;   ///< a dispatcher keeps results for so long, to send more of them at once
+  double hold = 500e3;   ///< the scheduler's `min_hold`, for nodes
   double hold_tree = 400e6;  ///< the same on rank 0, for dispatchers
   double seed = 1;
 };
@@ -409,8 +412,8 @@ void simulate(const World& world, const std::vector<double>& lengths, std::uint3
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 2) {
-    std::fprintf(stderr, "usage: scale_sim lengths.txt [name=value ...]\n");
+  if (argc < 3) {
+    std::fprintf(stderr, "usage: scale_sim lengths.txt network.txt [name=value ...]\n");
     return 2;
   }
   std::vector<double> lengths;
@@ -422,21 +425,29 @@ int main(int argc, char** argv) {
   }
   World world;
   double most = 10000;
-  const std::map<std::string_view, double*> names = {
+  const std::map<std::string, double*> names = {
       {"latency", &world.latency}, {"bandwidth", &world.bandwidth}, {"message", &world.message},
       {"task", &world.task},       {"bytes", &world.bytes},         {"mean", &world.mean},
       {"workers", &world.workers}, {"tasks", &world.tasks},         {"flush", &world.flush},
       {"seed", &world.seed},       {"element", &world.element},     {"bundle", &world.bundle},
       {"hold", &world.hold},       {"hold_tree", &world.hold_tree}, {"nodes", &most}};
-  for (int i = 2; i < argc; ++i) {
-    const std::string_view argument = argv[i];
-    const auto equals = argument.find('=');
-    const auto place = names.find(argument.substr(0, equals));
-    if (equals == std::string_view::npos || place == names.end()) {
-      std::fprintf(stderr, "scale_sim: what is %s?\n", argv[i]);
-      return 2;
+  const auto set = [&](const std::string& text) {
+    const auto equals = text.find('=');
+    const auto place = names.find(text.substr(0, equals));
+    if (equals == std::string::npos || place == names.end()) {
+      std::fprintf(stderr, "scale_sim: what is %s?\n", text.c_str());
+      std::exit(2);
     }
-    *place->second = std::strtod(argument.substr(equals + 1).data(), nullptr);
+    *place->second = std::strtod(text.c_str() + equals + 1, nullptr);
+  };
+  std::ifstream network(argv[2]);
+  for (std::string line; std::getline(network, line);) {
+    if (!line.starts_with('#')) set(line);
+  }
+  for (int i = 3; i < argc; ++i) set(argv[i]);
+  if (world.latency <= 0 || world.bandwidth <= 0 || world.message <= 0 || world.task <= 0) {
+    std::fprintf(stderr, "scale_sim: %s must say latency, bandwidth, message and task\n", argv[2]);
+    return 2;
   }
   for (const std::uint32_t nodes : {1U, 3U, 10U, 30U, 100U, 300U, 1000U, 3000U, 10000U}) {
     if (nodes > most) break;
