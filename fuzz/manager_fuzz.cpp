@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a client of another program may say to a manager, with any bytes whatever: an answer, an error as the answer, or the end of the session; and the objects work as before.
 //
-// The input is a row of messages: two bytes of length, and then so many. If its first byte is odd, a hello comes before them.
+// The input is a row of messages: two bytes of length, and then so many. If its first byte is odd, a hello comes before them; if its second bit is set, the client
+// has found all that is published before them, so that it may use it.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "manager/protocol.hpp"
 #include "manager/server.hpp"
 #include "manager/server_session.hpp"
+#include "manager/types.hpp"
 #include "royong/error.hpp"
 #include "royong/init.hpp"
 #include "royong/manager/dict.hpp"
@@ -38,6 +40,7 @@ class InputLine final : public manager::Line {
   void post(std::span<const std::byte>, std::span<const std::byte>) override {}
   bool flush() override { return true; }
   std::size_t unsent() const noexcept override { return 0; }
+  bool withdraw(std::uint64_t) noexcept override { return false; }
   std::size_t receive(std::size_t most, Receiver& receiver) override {
     const auto count = std::min(most, messages_.size() - next_);
     if (count == 0) throw royong::EndOfFile("the end of the input");
@@ -91,14 +94,26 @@ struct World {
   detail::SessionId last = 1000;
 };
 
-std::vector<std::byte> hello() {
-  std::vector<std::byte> bytes(sizeof(manager::RequestHead) + sizeof(manager::Hello));
-  const manager::RequestHead head{.call = 1,
-                                  .verb = static_cast<std::uint32_t>(manager::Verb::hello)};
-  const manager::Hello body;
-  std::memcpy(bytes.data(), &head, sizeof head);
-  std::memcpy(bytes.data() + sizeof head, &body, sizeof body);
+std::vector<std::byte> request(manager::Verb verb, std::span<const std::byte> body) {
+  const manager::RequestHead head{.call = 1, .verb = static_cast<std::uint32_t>(verb)};
+  const auto head_bytes = std::as_bytes(std::span(&head, 1));
+  std::vector<std::byte> bytes(head_bytes.begin(), head_bytes.end());
+  bytes.insert(bytes.end(), body.begin(), body.end());
   return bytes;
+}
+
+std::vector<std::byte> hello() {
+  const manager::Hello body;
+  return request(manager::Verb::hello, std::as_bytes(std::span(&body, 1)));
+}
+
+template <class P>
+std::vector<std::byte> find(std::string name) {
+  const auto& type = detail::served_type<typename P::ServedClass>();
+  detail::Writer body;
+  detail::encode(body, manager::Wanted{
+                           std::move(name), std::string(type.name), type.hash, type.signature, {}});
+  return request(manager::Verb::find, body.bytes());
 }
 
 }  // namespace
@@ -108,6 +123,12 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   auto rest = std::as_bytes(std::span(data, size));
   std::vector<std::vector<std::byte>> messages;
   if (!rest.empty() && (data[0] & 1) != 0) messages.push_back(hello());
+  if (!rest.empty() && (data[0] & 2) != 0) {
+    messages.push_back(find<Table>("table"));
+    messages.push_back(find<royong::ManagerList<int>>("list"));
+    messages.push_back(find<royong::ManagerLock>("lock"));
+    messages.push_back(find<royong::ManagerQueue<int>>("queue"));
+  }
   if (!rest.empty()) rest = rest.subspan(1);
   while (rest.size() >= 2) {
     std::uint16_t length = 0;
@@ -121,6 +142,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   while (!session->has_ended()) session->serve();
   world.server->forget(*session);
   // Nobody ended or replaced what is published, and it works.
+  world.table.clear();
   world.table.set("key", 1);
   if (world.table.at("key") != 1) std::abort();
   return 0;

@@ -8,6 +8,7 @@
 #include <concepts>     // for std::convertible_to
 #include <cstddef>      // for std::byte
 #include <optional>     // for std::nullopt_t
+#include <span>         // for std::span
 #include <type_traits>  // for std::remove_cvref_t
 #include <utility>      // for std::move
 #include <vector>       // for std::vector
@@ -47,9 +48,15 @@ class BarrierAction {
     kept_ = writer.take_kept();
   }
 
+  // For the library's own parts.
+
+  /// What write_call wrote; empty: nothing.
+  std::span<const std::byte> call() const noexcept { return call_; }
+  /// The objects behind the handles in it.
+  const std::vector<detail::ObjectRef>& kept() const noexcept { return kept_; }
+
  private:
-  friend class Barrier;
-  std::vector<std::byte> call_;  // what write_call wrote; empty: nothing
+  std::vector<std::byte> call_;
   std::vector<detail::ObjectRef> kept_;
 };
 

@@ -106,7 +106,10 @@ class Future {
   /** @brief Takes the task away before a worker begins it.
    *  @return whether it is cancelled now; false: it runs or has ended
    */
-  bool cancel() const { return !done() ? state().engine()->cancel(state()) : cancelled(); }
+  bool cancel() const {
+    // Not `done()`: a look for results sends what a pipeline keeps back.
+    return !state().has_ended() ? state().engine()->cancel(state()) : cancelled();
+  }
 
   /** @brief Stops the task whatever it is doing; for one that no worker has begun, `cancel`.
    *

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <chrono>            // for std::chrono::duration
 #include <cstddef>           // for std::size_t
 #include <filesystem>        // for std::filesystem::path
 #include <initializer_list>  // for std::initializer_list
@@ -15,6 +16,7 @@
 #include <utility>           // for std::forward
 #include <vector>            // for std::vector
 
+#include "royong/barrier.hpp"
 #include "royong/connection.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
 #include "royong/detail/manager/registry.hpp"
@@ -33,6 +35,7 @@
 #include "royong/manager/semaphore.hpp"
 #include "royong/manager/set.hpp"
 #include "royong/manager/value.hpp"
+#include "royong/semaphore.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0 {
@@ -193,7 +196,9 @@ class ROYONG_API Manager {
   ManagerLock lock() const { return make_proxy<ManagerLock>(); }
   ManagerRLock rlock() const { return make_proxy<ManagerRLock>(); }
   /// @throws UsageError the value is negative
-  ManagerSemaphore semaphore(int value = 1) const { return make_proxy<ManagerSemaphore>(value); }
+  ManagerSemaphore semaphore(int value = 1, SemaphoreOptions options = {}) const {
+    return make_proxy<ManagerSemaphore>(value, options);
+  }
   /// @throws UsageError the value is negative
   ManagerBoundedSemaphore bounded_semaphore(int value = 1) const {
     return make_proxy<ManagerBoundedSemaphore>(value);
@@ -210,9 +215,21 @@ class ROYONG_API Manager {
   ManagerEvent event() const { return make_proxy<ManagerEvent>(); }
   /// @param processes workers; 0: one for each processor. Not in another program's manager
   ManagerPool pool(int processes = 0) const { return make_proxy<ManagerPool>(processes); }
-  /// @param timeout for each `wait` that names none @throws UsageError fewer parties than one
-  ManagerBarrier barrier(int parties, Timeout timeout = forever) const {
-    return make_proxy<ManagerBarrier>(parties, timeout);
+  /** @brief A barrier that nobody has reached.
+   *  @param action  travels to the server and runs there, when the last party has arrived and before anybody passes; none in another program's manager
+   *  @param timeout for each `wait` that names none
+   *  @throws UsageError fewer parties than one; TransferError an action for another program's manager
+   */
+  ManagerBarrier barrier(int parties, const BarrierAction& action = {},
+                         Timeout timeout = forever) const {
+    if (action.call().empty()) return make_proxy<ManagerBarrier>(parties, timeout);
+    return make_proxy<ManagerBarrier>(parties, detail::PackedBytes(action.call(), action.kept()),
+                                      timeout);
+  }
+  /// Likewise, without an action: `manager.barrier(3, 5s)`.
+  template <class Rep, class Period>
+  ManagerBarrier barrier(int parties, std::chrono::duration<Rep, Period> timeout) const {
+    return barrier(parties, BarrierAction(), timeout);
   }
   /// @}
 

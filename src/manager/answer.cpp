@@ -33,6 +33,10 @@ void AnswerCore::fail(const std::exception_ptr& error) noexcept {
   if (const auto sink = settle()) sink->fail(call_, error);
 }
 
+void AnswerCore::cancel() noexcept {
+  if (const auto sink = settle()) sink->cancel(call_);
+}
+
 namespace {
 
 std::exception_ptr dropped() {
@@ -63,10 +67,21 @@ IncomingCall::IncomingCall(Reader& in, AnswerSink& sink, std::uint64_t call, Cal
 IncomingCall::~IncomingCall() { sink_.running_ = outer_; }
 
 void IncomingCall::run(void (*body)(void*, IncomingCall&), void* context) noexcept {
-  const auto caught = call_with_trace([&] { body(context, *this); });
+  struct Bound {
+    void (*body)(void*, IncomingCall&);
+    void* context;
+    IncomingCall& call;
+  } bound{body, context, *this};
+  Frames frames;
+  const auto error = call_with_frames(
+      [](void* all) {
+        const auto& it = *static_cast<Bound*>(all);
+        it.body(it.context, it.call);
+      },
+      &bound, frames);
   if (is_settled_) return;
   is_settled_ = true;
-  sink_.fail(call_, caught ? caught.error : dropped(), caught.traceback);
+  sink_.fail(call_, error ? error : dropped(), std::move(frames));
 }
 
 void IncomingCall::run(ServedOperation operation, ServedObject& self) noexcept {

@@ -116,6 +116,11 @@ bool ClientSession::is_usable() const noexcept {
   return generation_ == fork_generation() && !ended_.load(std::memory_order_acquire);
 }
 
+void ClientSession::require_own_process() const {
+  if (generation_ == manager::fork_generation()) return;
+  throw UsageError("a call to a manager is awaited only by the process that made it");
+}
+
 void ClientSession::require_usable() const {
   if (ended_) std::rethrow_exception(end_reason_);
 }
@@ -140,14 +145,21 @@ void ClientSession::leave(std::uint64_t call) noexcept {
   free_.push_back(place);
 }
 
-void ClientSession::post(const CallHead& head, std::uint64_t call,
-                         std::span<const std::byte> body) {
+void ClientSession::post(const CallHead& head, std::uint64_t call, std::span<const std::byte> body,
+                         bool has_list) {
   const RequestHead request{.call = call,
                             .object = head.object,
                             .verb = head.verb,
                             .operation = head.operation,
-                            .thread = thread_number()};
+                            .thread = thread_number(),
+                            .flags = has_list ? has_handles : 0};
   line_->post(bytes_of(request), body);
+}
+
+void ClientSession::post(const CallHead& head, std::uint64_t call, Writer& body) {
+  const bool has_list = body.pins() != 0 && body.write_handle_list();
+  post(head, call, body.bytes(), has_list);
+  body.commit();
 }
 
 void ClientSession::send() {
@@ -198,12 +210,11 @@ void ClientSession::perform(const CallHead& head, Writer& body, Reply& reply) {
     require_usable();
     const auto call = enter({.waiting = &waiting});
     try {
-      post(head, call, body.bytes());
+      post(head, call, body);
     } catch (...) {
       leave(call);
       throw;
     }
-    body.commit();
     try {
       send();
     } catch (...) {
@@ -229,14 +240,14 @@ void ClientSession::start(const CallHead& head, Writer& body, TaskState& state) 
   require_usable();
   make_room(lock);
   require_usable();
-  const auto call = enter({.state = &state});
+  const auto call = enter({.state = &state, .object = head.object});
   try {
-    post(head, call, body.bytes());
+    post(head, call, body);
   } catch (...) {
     leave(call);
     throw;
   }
-  body.commit();
+  state.position = call;
   state.set_engine(*this);
   if (kept_back_for == this && line_->unsent() < most_kept_back) return;
   try {
@@ -245,6 +256,32 @@ void ClientSession::start(const CallHead& head, Writer& body, TaskState& state) 
     // It is in the line still, and leaves with the next call.
     detail::warn("a call to a manager waits for memory: {}", error.what());
   }
+}
+
+bool ClientSession::cancel(TaskState& state) {
+  require_own_process();
+  CallHead head{.verb = static_cast<std::uint32_t>(Verb::cancel)};
+  {
+    const Lock lock(mutex_);
+    if (state.has_ended()) return state.ending() == Ending::cancelled;
+    if (line_->withdraw(state.position)) {
+      leave(state.position);
+      complete_cancelled(state);
+      nudge();
+      return true;
+    }
+    head.object = pending_[static_cast<std::uint32_t>(state.position) - 1].object;
+  }
+  try {
+    Writer body(line_->writer());
+    body.write_plain(state.position);
+    Reply reply;
+    perform(head, body, reply);
+  } catch (const EndOfFile&) {
+    // So has the call.
+  }
+  // Its answer, if it waited, came before that to the cancellation.
+  return state.ending() == Ending::cancelled;
 }
 
 void ClientSession::keep_back(bool keep) noexcept { kept_back_for = keep ? this : nullptr; }
@@ -297,19 +334,25 @@ void ClientSession::message(std::span<const std::byte> bytes) {
 void ClientSession::hand_out(const AnswerHead& head, std::span<const std::byte> body) {
   const auto place = static_cast<std::uint32_t>(head.call) - 1;
   const auto life = static_cast<std::uint32_t>(head.call >> 32);
-  if (head.kind != AnswerKind::value && head.kind != AnswerKind::exception) {
+  if (head.kind < AnswerKind::value || head.kind > AnswerKind::cancelled) {
     throw TransferError("malformed answer: of unknown kind");
   }
   // One that nobody waits for any more: its call could not be sent at once.
   if (place >= pending_.size() || pending_[place].life != life) return;
   const Pending pending = pending_[place];
   if (pending.waiting == nullptr && pending.state == nullptr) return;
-  const bool has_handles = (head.flags & AnswerHead::has_handles) != 0 && !is_foreign_;
+  if (head.kind == AnswerKind::cancelled) {
+    // Only what has a future is ever cancelled.
+    if (pending.state == nullptr) throw TransferError("malformed answer: to another call");
+    leave(head.call);
+    return complete_cancelled(*pending.state);
+  }
+  const bool has_list = (head.flags & has_handles) != 0 && !is_foreign_;
   if (pending.waiting != nullptr) {
     Waiting& waiting = *pending.waiting;
     auto room = waiting.reply->make_room(body.size());
     if (!body.empty()) std::memcpy(room.data(), body.data(), body.size());
-    if (has_handles) {
+    if (has_list) {
       waiting.reply->handles_ = detail::hold_handles(room);
       waiting.reply->shrink(room.size());
     }
@@ -321,12 +364,17 @@ void ClientSession::hand_out(const AnswerHead& head, std::span<const std::byte> 
   TaskState& state = *pending.state;
   std::byte* to = state.make_result(body.size());
   if (!body.empty()) std::memcpy(to, body.data(), body.size());
-  if (has_handles) {
+  if (has_list) {
     auto room = std::span(to, body.size());
     state.extra().handles = detail::hold_handles(room);
   }
   leave(head.call);
   complete(state, head.kind == AnswerKind::value ? Ending::value : Ending::exception);
+}
+
+void ClientSession::complete_cancelled(TaskState& state) noexcept {
+  state.extra().error = std::make_exception_ptr(CancelledError("the call was cancelled"));
+  complete(state, Ending::cancelled);
 }
 
 void ClientSession::complete(TaskState& state, Ending ending) noexcept {
@@ -349,7 +397,7 @@ void ClientSession::fail_all(const std::exception_ptr& error) noexcept {
   end_reason_ = error;
   ended_ = true;
   for (auto& pending : pending_) {
-    const Pending lost = std::exchange(pending, {nullptr, nullptr, pending.life});
+    const Pending lost = std::exchange(pending, {.life = pending.life});
     if (lost.waiting != nullptr) {
       lost.waiting->error = error;
       lost.waiting->flag.store(1, std::memory_order_release);
@@ -406,9 +454,7 @@ void ClientSession::lead(Lock& lock, const std::atomic<std::uint32_t>& flag, Ins
 
 bool ClientSession::wait(const std::atomic<std::uint32_t>& flag, const TaskState*,
                          Instant deadline) {
-  if (generation_ != manager::fork_generation()) {
-    throw UsageError("a call to a manager is awaited only by the process that made it");
-  }
+  require_own_process();
   const auto is_set = [&] { return flag.load(std::memory_order_acquire) != 0; };
   Lock lock(mutex_);
   if (!ended_ && line_->unsent() != 0) send();
@@ -435,6 +481,24 @@ bool ClientSession::wait(const std::atomic<std::uint32_t>& flag, const TaskState
     lock.unlock();
     if (is_set()) return true;
     if (!changed_.wait(key, deadline)) return is_set();
+    lock.lock();
+  }
+}
+
+void ClientSession::receive_rest(Instant deadline) {
+  const std::atomic<std::uint32_t> never{0};
+  Lock lock(mutex_);
+  while (!ended_ && Timeout::Clock::now() < deadline) {
+    if (!has_leader_) {
+      has_leader_ = true;
+      lead(lock, never, deadline);
+      has_leader_ = false;
+      changed_.notify_all();
+      continue;
+    }
+    const auto key = changed_.prepare();
+    lock.unlock();
+    changed_.wait(key, deadline);
     lock.lock();
   }
 }

@@ -43,6 +43,8 @@ class ClientSession final : public detail::Session,
   /// Sends `hello`. The answer is what the caller waits for, or not.
   void greet(detail::Reply* welcome);
   void set_server(detail::ObjectRef server);
+  /// Hands out what the server sent before its end, which is near or past.
+  void receive_rest(Timeout::Clock::time_point deadline);
   /// Says goodbye: every call ends with EndOfFile from now on.
   void close() noexcept;
 
@@ -54,8 +56,9 @@ class ClientSession final : public detail::Session,
   bool wait(const std::atomic<std::uint32_t>& flag, const detail::TaskState* hint,
             Timeout::Clock::time_point deadline) override;
   void nudge() noexcept override;
-  bool cancel(detail::TaskState&) override { return false; }
-  bool abort(detail::TaskState&, Timeout) override { return false; }
+  /// What was not sent is withdrawn; what was sent is asked for: the server knows whether it waits.
+  bool cancel(detail::TaskState& state) override;
+  bool abort(detail::TaskState& state, Timeout) override { return cancel(state); }
   bool is_running(const detail::TaskState& state) override { return !state.has_ended(); }
   TaskProgress progress(const detail::TaskState&) override { return {}; }
   bool add_hook(detail::TaskState& state, detail::CompletionHook& hook) override;
@@ -77,6 +80,7 @@ class ClientSession final : public detail::Session,
     Waiting* waiting = nullptr;
     detail::TaskState* state = nullptr;
     std::uint32_t life = 0;
+    std::uint64_t object = 0;
   };
 
   ~ClientSession() override;
@@ -87,15 +91,19 @@ class ClientSession final : public detail::Session,
   // Receiver
   void message(std::span<const std::byte> bytes) override;
 
+  void require_own_process() const;
   // Each of these under the lock.
   void require_usable() const;
   std::uint64_t enter(Pending pending);
   void leave(std::uint64_t call) noexcept;
-  void post(const detail::CallHead& head, std::uint64_t call, std::span<const std::byte> body);
+  void post(const detail::CallHead& head, std::uint64_t call, std::span<const std::byte> body,
+            bool has_list = false);
+  void post(const detail::CallHead& head, std::uint64_t call, detail::Writer& body);
   void send();
   void make_room(Lock& lock);
   void hand_out(const AnswerHead& head, std::span<const std::byte> body);
   void complete(detail::TaskState& state, detail::Ending ending) noexcept;
+  void complete_cancelled(detail::TaskState& state) noexcept;
   void fail_all(const std::exception_ptr& error) noexcept;
   void need_driver();
 

@@ -34,6 +34,8 @@ class Line {
   virtual bool flush() = 0;
   /// Bytes that were posted and have not left.
   virtual std::size_t unsent() const noexcept = 0;
+  /// A request of which nothing has left becomes `nothing`. As posting. @return whether there was one of this number
+  virtual bool withdraw(std::uint64_t call) noexcept = 0;
 
   /// Whoever gets the messages.
   class Receiver {

@@ -97,6 +97,7 @@ struct Manager::Impl {
       }
       if (!process->join(patience)) process->kill();
       process->join();
+      session->receive_rest(Timeout(patience).deadline());
     } catch (const std::exception& error) {
       detail::warn("cannot end {}: {}", process->name(), error.what());
     }

@@ -40,11 +40,12 @@ class OwnSink final : public detail::AnswerSink {
       fail(0, std::current_exception(), {});
     }
   }
-  void fail(std::uint64_t, const std::exception_ptr& caught, std::string_view) noexcept override {
+  void fail(std::uint64_t, const std::exception_ptr& caught, detail::Frames) noexcept override {
     if (closed) return;
     error = caught;
     answered = true;
   }
+  void cancel(std::uint64_t) noexcept override {}  // no call of these waits
   detail::Timers& timers() noexcept override { return timers_; }
 
   Reply* reply = nullptr;

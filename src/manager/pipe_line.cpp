@@ -8,6 +8,7 @@
 #include "channel/queue_ends.hpp"
 #include "channel/queue_state.hpp"
 #include "manager/line.hpp"
+#include "manager/protocol.hpp"
 #include "manager/server_state.hpp"
 #include "memory/slots.hpp"
 #include "royong/error.hpp"
@@ -94,6 +95,15 @@ class PipeLine final : public Line {
 
   std::size_t unsent() const noexcept override { return unsent_.load(std::memory_order_relaxed); }
 
+  bool withdraw(std::uint64_t call) noexcept override {
+    auto rest = std::span(bytes_).subspan(at_);
+    for (std::size_t i = first_; i < sizes_.size(); ++i) {
+      if (withdraw_request(rest.first(sizes_[i]), call)) return true;
+      rest = rest.subspan(sizes_[i]);
+    }
+    return false;
+  }
+
   std::size_t receive(std::size_t most, Receiver& receiver) override {
     ObjectRecord& record = in_.record();
     QueueState& state = channel::state_of(record);
@@ -130,7 +140,10 @@ class PipeLine final : public Line {
     const auto has_room = [&] {
       return full && (!channel::is_window_full(out) || out.shut.load() != channel::open);
     };
-    for (sync::Spinner spinner(spin_rounds, &events); spinner.once();) {
+    sync::Spinner spinner(spin_rounds, &events);
+    spinner
+        .yield_soon();  // it is an answer that is waited for: the server may be on this processor
+    while (spinner.once()) {
       if (is_over() || has_room()) return;
     }
     const auto key = events.prepare();

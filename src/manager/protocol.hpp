@@ -19,13 +19,17 @@
  *  | snapshot | | nothing |
  *  | shutdown | | nothing |
  *  | bye | | none |
+ *  | cancel | number of a call of the object | nothing, behind the answer `cancelled` to that call if it waited |
+ *  | nothing | a call that was cancelled before it left | none |
  *
  *  `function`, `publish`, `unpublish`, `snapshot` and `shutdown` are the family's alone.
  */
 #pragma once
 
-#include <cstddef>  // for std::size_t
+#include <cstddef>  // for std::byte, std::size_t
 #include <cstdint>  // for std::uint32_t, std::uint64_t
+#include <cstring>  // for std::memcpy
+#include <span>     // for std::span
 
 namespace royong::inline v0::manager {
 
@@ -42,10 +46,12 @@ enum class Verb : std::uint32_t {
   snapshot,
   shutdown,
   bye,
+  cancel,
+  nothing,
 };
 
 /// Raised whenever one of the messages changes.
-inline constexpr std::uint32_t protocol_version = 1;
+inline constexpr std::uint32_t protocol_version = 2;
 inline constexpr std::uint64_t protocol_magic = 0x3152474d594f52;  // "ROYMGR1"
 
 struct RequestHead {
@@ -54,19 +60,33 @@ struct RequestHead {
   std::uint32_t verb = 0;
   std::uint32_t operation = 0;
   std::uint32_t thread = 0;
-  std::uint32_t reserved = 0;
+  std::uint32_t flags = 0;  ///< has_handles: the body ends with a list of its handles
 };
 static_assert(sizeof(RequestHead) == 32);
 
-enum class AnswerKind : std::uint32_t { value = 1, exception = 2 };
+enum class AnswerKind : std::uint32_t { value = 1, exception = 2, cancelled = 3 };
 
 struct AnswerHead {
-  static constexpr std::uint32_t has_handles = 1;  ///< the body ends with a list of its handles
   std::uint64_t call = 0;
   AnswerKind kind = AnswerKind::value;
-  std::uint32_t flags = 0;
+  std::uint32_t flags = 0;  ///< has_handles
 };
 static_assert(sizeof(AnswerHead) == 16);
+
+/// The body ends with a list of its handles: see detail::hold_handles.
+inline constexpr std::uint32_t has_handles = 1;
+
+/// If this is the request of that number, it becomes `nothing`. @return whether it was
+inline bool withdraw_request(std::span<std::byte> message, std::uint64_t call) noexcept {
+  RequestHead head;
+  if (message.size() < sizeof head) return false;
+  std::memcpy(&head, message.data(), sizeof head);
+  if (head.call != call) return false;
+  head.call = 0;
+  head.verb = static_cast<std::uint32_t>(Verb::nothing);
+  std::memcpy(message.data(), &head, sizeof head);
+  return true;
+}
 
 struct Hello {
   std::uint64_t magic = protocol_magic;

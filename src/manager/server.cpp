@@ -14,24 +14,15 @@
 #include "manager/own_session.hpp"
 #include "manager/server_session.hpp"
 #include "manager/server_state.hpp"
-#include "manager/snapshot.hpp"
-#include "manager/targets.hpp"
-#include "manager/types.hpp"
-#include "memory/objects.hpp"
 #include "royong/detail/exception.hpp"
-#include "royong/detail/function_id.hpp"
 #include "royong/error.hpp"
 #include "royong/process.hpp"
 #include "sync/spin.hpp"
 
 namespace royong::inline v0::manager {
 
-using detail::IncomingCall;
 using detail::ObjectKind;
 using detail::ObjectRef;
-using detail::Reader;
-using detail::ServedObject;
-using detail::TargetRef;
 using detail::Writer;
 using Instant = Timeout::Clock::time_point;
 
@@ -46,15 +37,6 @@ constexpr std::uint64_t turns_between_looks = 32;
 // Keys of entries in epoll: above the numbers of sessions.
 constexpr std::uint64_t watch_key = ~std::uint64_t{0};
 constexpr std::uint64_t acceptor_key = watch_key - 1;
-
-std::uint32_t place_of(std::uint64_t id) noexcept { return static_cast<std::uint32_t>(id); }
-std::uint32_t life_of(std::uint64_t id) noexcept { return static_cast<std::uint32_t>(id >> 32); }
-
-void require_family(const ServerSession* from) {
-  if (from != nullptr && from->is_foreign()) {
-    throw UsageError("this is for the manager's own program alone");
-  }
-}
 
 }  // namespace
 
@@ -73,6 +55,7 @@ Server::Server(ServerPlan plan, Connection first) : plan_(std::move(plan)) {
     door_ = std::move(reader);
     writer.close();  // here; the record keeps it for the others
   }
+  objects_.emplace(self_, static_cast<std::size_t>(std::max(limits().objects, 1)));
   own_ = make_own_session(*this);
   last_session_ = own_session_id;
   if (plan_.listens) {
@@ -97,8 +80,7 @@ Server::~Server() {
   end_sessions();
   acceptor_.reset();
   published_.clear();
-  // Objects may hold proxies of others: their ends come through the graveyard, which nobody needs any more.
-  entries_.clear();
+  objects_.reset();
   own_ = {};
   current_server = nullptr;
 }
@@ -113,11 +95,13 @@ void Server::run() {
     bool worked = false;
     {
       sync::Spinner spinner(spin_rounds, &server_state(self_.record()).work);
+      spinner.yield_soon();  // who was answered may be on this processor
       while (!worked && spinner.once()) worked = turn(++turns_ % turns_between_looks == 0);
     }
     if (!worked && !ending_) sleep();
   }
-  if (!plan_.options.snapshot.empty()) save();
+  if (!plan_.options.snapshot.empty()) save_or_tell();
+  tracebacks_.finish();
   // What was answered last, the shutdown above all, has left when the pipes hang up: a reader gets what was sent before the end.
   for (auto& session : sessions_) session->flush();
 }
@@ -137,10 +121,11 @@ bool Server::turn(bool all) {
       accept_local();
       worked = true;
     }
-    worked = clear_graves() || worked;
+    worked = objects_->clear_graves() || worked;
     if (epoll_) worked = serve_sockets(Instant::min()) || worked;
   }
   if (timers_.size() != 0) worked = run_timers() || worked;
+  worked = tracebacks_.run_answers() || worked;
   while (!to_flush_.empty()) {
     auto flushed = std::exchange(to_flush_, {});
     for (ServerSession* session : flushed) session->flush();
@@ -205,23 +190,6 @@ void Server::look_for_the_dead() {
 }
 
 bool Server::run_timers() { return timers_.run_due(Timeout::Clock::now()) != 0; }
-
-bool Server::clear_graves() {
-  ServerState& state = server_state(self_.record());
-  bool worked = false, all = false;
-  while (const auto id = next_grave(state, all)) {
-    remove(id);
-    worked = true;
-  }
-  if (!all) return worked;
-  for (std::uint32_t place = 0; place < entries_.size(); ++place) {
-    const Entry& entry = entries_[place];
-    if (entry.object && is_gone(entry.name, *entry.record)) {
-      remove(std::uint64_t{entry.life} << 32 | place);
-    }
-  }
-  return true;
-}
 
 // ---- Sessions ----
 
@@ -292,10 +260,8 @@ void Server::end_sessions() {
 
 void Server::forget(ServerSession& session) {
   session.drop();
-  for (auto& entry : entries_) {
-    if (entry.object) entry.object->forget(session.id());
-  }
-  clear_graves();
+  objects_->forget(session.id());
+  objects_->clear_graves();
 }
 
 void Server::has_answers(ServerSession& session) {
@@ -309,260 +275,6 @@ std::uint32_t Server::count_starved(int change) noexcept {
   // seq_cst: before the last look for room.
   starved.store(after, std::memory_order_seq_cst);
   return after;
-}
-
-// ---- Objects ----
-
-Server::Entry& Server::entry(std::uint64_t id) {
-  const auto place = place_of(id);
-  if (place >= entries_.size() || entries_[place].life != life_of(id) || !entries_[place].object) {
-    throw TransferError("the manager has no such object: it is gone");
-  }
-  return entries_[place];
-}
-
-TargetRef Server::add(std::unique_ptr<ServedObject> object) {
-  if (objects_ >= static_cast<std::size_t>(std::max(limits().objects, 1))) {
-    throw UsageError("the manager has as many objects as it may have; see ManagerLimits::objects");
-  }
-  auto ref = ObjectRef::create(ObjectKind::managed, object->type().hash);
-  if (free_.empty()) {
-    free_.reserve(entries_.size() + 1);  // so that `remove` never allocates
-    entries_.emplace_back();
-    // Lives begin with 1: no number is 0.
-    free_.push_back(static_cast<std::uint32_t>(entries_.size() - 1));
-  }
-  const auto place = free_.back();
-  ManagedState& state = managed_state(ref.record());
-  // The pin first: it goes with the record if this fails in the middle. Without `server_record` the end of the record tells nobody.
-  memory::pin(self_, memory::owner_of_object(ref.record()));
-  Entry& entry = entries_[place];
-  state.id = std::uint64_t{entry.life + 1} << 32 | place;
-  state.server = self_.name();
-  state.server_record = memory::offset_of(&self_.record());
-  ++entry.life;
-  entry.object = std::move(object);
-  entry.name = ref.name();
-  entry.record = &ref.record();
-  free_.pop_back();
-  ++objects_;
-  return std::make_shared<LocalTarget>(std::move(ref));
-}
-
-void Server::remove(std::uint64_t id) {
-  const auto place = place_of(id);
-  if (place >= entries_.size() || entries_[place].life != life_of(id)) return;
-  // Out of the table before it ends: what its end runs may come here again.
-  const auto object = std::move(entries_[place].object);
-  if (!object) return;
-  free_.push_back(place);
-  --objects_;
-}
-
-ObjectRef Server::object(std::uint64_t id) {
-  Entry& found = entry(id);
-  return ObjectRef::acquire(found.name, ObjectKind::managed, found.object->type().hash);
-}
-
-std::uint64_t Server::number_of(const TargetRef& target) {
-  const auto* local = dynamic_cast<const LocalTarget*>(target.get());
-  return local != nullptr && is(local->server()) ? local->id() : 0;
-}
-
-void Server::forget_own(std::uint64_t id) noexcept {
-  const auto place = place_of(id);
-  if (place < entries_.size() && entries_[place].object) {
-    entries_[place].object->forget(own_session_id);
-  }
-}
-
-// ---- Requests ----
-
-void Server::handle(const RequestHead& head, Reader& in, detail::AnswerSink& sink,
-                    ServerSession* from) noexcept {
-  const detail::SessionId id = from != nullptr ? from->id() : own_session_id;
-  IncomingCall call(in, sink, head.call, {id, head.thread});
-  if (from != nullptr && from->is_refused()) {
-    if (head.call == 0) return;
-    sink.fail(head.call,
-              std::make_exception_ptr(UsageError(
-                  "the manager has as many clients as it may have; see ManagerLimits::sessions")),
-              {});
-    return from->end_soon();
-  }
-  if (from != nullptr && !from->is_greeted() &&
-      head.verb != static_cast<std::uint32_t>(Verb::hello)) {
-    return from->end("it did not say hello");
-  }
-  struct Bound {
-    Server& server;
-    const RequestHead& head;
-    ServerSession* from;
-  } bound{*this, head, from};
-  call.run(
-      [](void* context, IncomingCall& incoming) {
-        const auto& it = *static_cast<Bound*>(context);
-        it.server.run_verb(it.head, incoming, it.from);
-      },
-      &bound);
-}
-
-void Server::run_verb(const RequestHead& head, IncomingCall& call, ServerSession* from) {
-  const auto object_to_use = [&]() -> ServedObject& {
-    if (from != nullptr && !from->may_use(head.object)) {
-      throw TransferError("the manager has no such object: it is gone");
-    }
-    if (call.owed() > static_cast<std::size_t>(std::max(limits().waiting_calls, 1))) {
-      throw UsageError(
-          "the client has as many waiting calls as it may have; see ManagerLimits::waiting_calls");
-    }
-    return *entry(head.object).object;
-  };
-  switch (static_cast<Verb>(head.verb)) {
-    case Verb::hello: return answer_hello(call, from);
-    case Verb::call: {
-      ServedObject& object = object_to_use();
-      const auto operation = operation_of(object, head.operation);
-      changed_ = true;
-      return operation(object, call);
-    }
-    case Verb::function: {
-      require_family(from);
-      ServedObject& object = object_to_use();
-      detail::FunctionId id;
-      call.in().read_plain(id.bits);
-      changed_ = true;
-      return reinterpret_cast<detail::ServedOperation>(detail::resolve(id))(object, call);
-    }
-    case Verb::create: return create(call, from);
-    case Verb::release: {
-      std::uint64_t count = 0;
-      call.in().read_plain(count);
-      if (from != nullptr) from->release(head.object, count);
-      return call.reply();
-    }
-    case Verb::publish: require_family(from); return publish(call);
-    case Verb::unpublish: {
-      require_family(from);
-      const auto found = published_.find(detail::decode<std::string>(call.in()));
-      const bool was_there = found != published_.end();
-      if (was_there) published_.erase(found);
-      changed_ = true;
-      return call.reply(was_there);
-    }
-    case Verb::find: return find(call, from);
-    case Verb::names: {
-      std::vector<std::string> names;
-      for (const auto& [name, object] : published_) names.push_back(name);
-      return call.reply(names);
-    }
-    case Verb::snapshot:
-      require_family(from);
-      if (plan_.options.snapshot.empty()) {
-        throw UsageError("the manager was told no file for its snapshot");
-      }
-      save();
-      return call.reply();
-    case Verb::shutdown:
-      require_family(from);
-      call.reply();
-      ending_ = true;
-      return;
-    case Verb::bye:
-      if (from != nullptr) from->end({});
-      return call.reply();
-  }
-  throw TransferError("malformed request: unknown verb " + std::to_string(head.verb));
-}
-
-void Server::answer_hello(IncomingCall& call, ServerSession* from) {
-  Hello hello;
-  call.in().read_plain(hello);
-  call.in().expect_end();
-  if (from == nullptr) return;
-  if (hello.magic != protocol_magic) {
-    throw TransferError("what came is no manager's client");
-  }
-  if (hello.version != protocol_version) {
-    throw TransferError("the manager speaks version " + std::to_string(protocol_version) +
-                        " of its protocol, the client version " + std::to_string(hello.version));
-  }
-  from->greet(from->is_foreign() ? memory::Owner{} : memory::Owner{hello.owner});
-  if (from->is_foreign()) return call.reply();
-  call.reply(Welcome{self_, address_});
-}
-
-void Server::create(IncomingCall& call, ServerSession* from) {
-  detail::Creator creator = nullptr;
-  if (from != nullptr && from->is_foreign()) {
-    creator = foreign_creator(call.in());
-  } else {
-    detail::FunctionId id;
-    call.in().read_plain(id.bits);
-    creator = reinterpret_cast<detail::Creator>(detail::resolve(id));
-  }
-  const TargetRef target = add(creator(call.in()));
-  call.reply(TargetReply{target});
-}
-
-void Server::publish(IncomingCall& call) {
-  auto name = detail::decode<std::string>(call.in());
-  const auto id = detail::decode<std::uint64_t>(call.in());
-  call.in().expect_end();
-  const auto [place, is_new] = published_.try_emplace(std::move(name), object(id));
-  if (!is_new)
-    throw UsageError("there is an object with the name \"" + place->first + "\" already");
-  changed_ = true;
-  call.reply();
-}
-
-void Server::find(IncomingCall& call, ServerSession* from) {
-  const auto wanted = detail::decode<Wanted>(call.in());
-  call.in().expect_end();
-  const auto found = published_.find(wanted.name);
-  if (found == published_.end()) {
-    throw std::out_of_range("the manager has no object with the name \"" + wanted.name + "\"");
-  }
-  const ServedObject& object = *entry(managed_state(found->second.record()).id).object;
-  const bool is_foreign = from != nullptr && from->is_foreign();
-  FoundReply reply{std::make_shared<LocalTarget>(found->second), match(wanted, object, is_foreign)};
-  call.reply(reply);
-}
-
-// ---- Snapshots ----
-
-void Server::restore() {
-  for (auto& [name, object] :
-       read_snapshot(plan_.options.snapshot, [this](auto made) { return add(std::move(made)); })) {
-    published_.emplace(name, object->object());
-  }
-}
-
-void Server::save() {
-  changed_ = false;
-  std::vector<std::pair<std::string, std::uint64_t>> names;
-  for (const auto& [name, object] : published_) {
-    names.emplace_back(name, managed_state(object.record()).id);
-  }
-  write_snapshot(
-      plan_.options.snapshot, names,
-      [this](std::uint64_t id) -> const ServedObject& { return *entry(id).object; },
-      [this](const TargetRef& target) { return number_of(target); });
-}
-
-void Server::schedule_snapshot() {
-  const Timeout every = plan_.options.snapshot_every;
-  if (every.is_forever()) return;
-  timers_.add(every.deadline(), [this] {
-    schedule_snapshot();
-    if (!changed_) return;
-    try {
-      save();
-    } catch (const std::exception& error) {
-      changed_ = true;
-      detail::log(LogLevel::error, "{}", error.what());
-    }
-  });
 }
 
 // ---- The process ----

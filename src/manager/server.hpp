@@ -7,9 +7,6 @@
  *
  *  **Sleeping.** After turns in vain the loop spins a while and then sleeps: on the eventcount of its record, or, with a listener, in epoll (server_state.hpp).
  *
- *  **Names.** The number of an object is its place in the table and how often the place was used: it never comes again. The table does not keep the object's arena record alive; proxies do, published names,
- *  and the references of foreign sessions.
- *
  *  **If a client dies**, its session ends: by the end of its pipe or socket, or because its slot says so. Then every object hears `forget`.
  */
 #pragma once
@@ -22,7 +19,10 @@
 #include <vector>    // for std::vector
 
 #include "manager/line.hpp"
+#include "manager/object_table.hpp"
 #include "manager/protocol.hpp"
+#include "manager/server_state.hpp"
+#include "manager/tracebacks.hpp"
 #include "memory/slots.hpp"
 #include "os/poll.hpp"
 #include "royong/connection.hpp"
@@ -68,11 +68,10 @@ class Server {
   void handle(const RequestHead& head, detail::Reader& in, detail::AnswerSink& sink,
               ServerSession* from) noexcept;
   detail::Timers& timers() noexcept { return timers_; }
+  Tracebacks& tracebacks() noexcept { return tracebacks_; }
   const ManagerLimits& limits() const noexcept { return plan_.options.limits; }
   /// The session has something to send although it was not its turn.
   void has_answers(ServerSession& session);
-  /// The record of an object. @throws TransferError there is none of that number
-  detail::ObjectRef object(std::uint64_t id);
   std::uint64_t number_of(const detail::TargetRef& target);
   std::uint32_t count_starved(int change) noexcept;
   /// A session has ended: lets go of what it held.
@@ -81,16 +80,6 @@ class Server {
   void forget_own(std::uint64_t id) noexcept;
 
  private:
-  struct Entry {
-    std::uint32_t life = 0;
-    std::unique_ptr<detail::ServedObject> object;
-    detail::ObjectName name;
-    detail::ObjectRecord* record = nullptr;
-  };
-  Entry& entry(std::uint64_t id);
-  detail::TargetRef add(std::unique_ptr<detail::ServedObject> object);
-  void remove(std::uint64_t id);
-
   bool turn(bool all);
   bool serve_sockets(Timeout::Clock::time_point until);
   void watch_socket(ServerSession& session);
@@ -101,7 +90,6 @@ class Server {
   bool admit(ServerSession& session);
   void end_sessions();
   void look_for_the_dead();
-  bool clear_graves();
   bool run_timers();
 
   void answer_hello(detail::IncomingCall& call, ServerSession* from);
@@ -112,15 +100,15 @@ class Server {
 
   void restore();
   void save();
+  void save_or_tell();
   void schedule_snapshot();
 
   ServerPlan plan_;
   detail::ObjectRef self_;
   std::optional<Connection> door_;  ///< the reading end
   detail::Timers timers_;
-  std::vector<Entry> entries_;
-  std::vector<std::uint32_t> free_;
-  std::size_t objects_ = 0;
+  Tracebacks tracebacks_{[this] { tell(self_.record()); }};
+  std::optional<ObjectTable> objects_;
   std::map<std::string, detail::ObjectRef, std::less<>> published_;
   std::vector<std::shared_ptr<ServerSession>> sessions_;
   std::vector<ServerSession*> to_flush_;

@@ -92,14 +92,25 @@ void ServerSession::message(std::span<const std::byte> bytes) {
   RequestHead head;
   if (bytes.size() < sizeof head) throw TransferError("malformed request: it has no head");
   std::memcpy(&head, bytes.data(), sizeof head);
+  auto body = bytes.subspan(sizeof head);
+  // Held until the request is done with, whatever becomes of it: one that is refused, or was cancelled before it left, is never read.
+  std::vector<std::byte> room;
+  std::vector<detail::ObjectRef> held;
+  if ((head.flags & has_handles) != 0 && !is_foreign_) {
+    room.assign(body.begin(), body.end());
+    std::span<std::byte> message(room);
+    held = detail::hold_handles(message);
+    body = message;
+  }
+  if (head.verb == static_cast<std::uint32_t>(Verb::nothing)) return;
   const ForeignPeer::Scope scope(foreign());
-  Reader in(bytes.subspan(sizeof head), {.foreign = is_foreign_});
+  Reader in(body, {.foreign = is_foreign_});
   server_.handle(head, in, *this, this);
 }
 
 void ServerSession::post(std::uint64_t call, AnswerKind kind, Writer& body) {
   AnswerHead head{.call = call, .kind = kind};
-  if (body.pins() != 0 && body.write_handle_list()) head.flags = AnswerHead::has_handles;
+  if (body.pins() != 0 && body.write_handle_list()) head.flags = has_handles;
   line_->post(std::as_bytes(std::span(&head, 1)), body.bytes());
   body.commit();
   if (line_->unsent() > server_.limits().unread) {
@@ -121,13 +132,35 @@ void ServerSession::answer(std::uint64_t call, Encode encode, const void* value)
 }
 
 void ServerSession::fail(std::uint64_t call, const std::exception_ptr& error,
-                         std::string_view traceback) noexcept {
+                         detail::Frames frames) noexcept {
+  if (ended_ || call == 0) return;
+  if (frames.empty()) return post_failure(call, error, {});
+  server_.tracebacks().describe(
+      std::move(frames), [sink = weak_from_this(), call, error](std::string_view traceback) {
+        if (const auto session = std::static_pointer_cast<ServerSession>(sink.lock())) {
+          session->post_failure(call, error, traceback);
+        }
+      });
+}
+
+void ServerSession::post_failure(std::uint64_t call, const std::exception_ptr& error,
+                                 std::string_view traceback) noexcept {
   if (ended_ || call == 0) return;
   try {
     const ForeignPeer::Scope scope(foreign());
     Writer body(line_->writer());
     detail::write_exception(body, error, traceback, current_process().name());
     post(call, AnswerKind::exception, body);
+  } catch (const std::exception& failure) {
+    end(std::string("it cannot be answered: ") + failure.what());
+  }
+}
+
+void ServerSession::cancel(std::uint64_t call) noexcept {
+  if (ended_ || call == 0) return;
+  try {
+    Writer body(line_->writer());
+    post(call, AnswerKind::cancelled, body);
   } catch (const std::exception& failure) {
     end(std::string("it cannot be answered: ") + failure.what());
   }

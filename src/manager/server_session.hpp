@@ -62,7 +62,8 @@ class ServerSession final : public detail::AnswerSink,
   // AnswerSink
   void answer(std::uint64_t call, Encode encode, const void* value) noexcept override;
   void fail(std::uint64_t call, const std::exception_ptr& error,
-            std::string_view traceback) noexcept override;
+            detail::Frames frames) noexcept override;
+  void cancel(std::uint64_t call) noexcept override;
   detail::Timers& timers() noexcept override { return server_.timers(); }
 
  private:
@@ -72,6 +73,8 @@ class ServerSession final : public detail::AnswerSink,
   void write(detail::Writer& out, const detail::TargetRef& target) override;
   detail::TargetRef read(detail::Reader& in, std::uint64_t type) override;
   void post(std::uint64_t call, AnswerKind kind, detail::Writer& body);
+  void post_failure(std::uint64_t call, const std::exception_ptr& error,
+                    std::string_view traceback) noexcept;
   void set_starved(bool starved) noexcept;
 
   struct References {

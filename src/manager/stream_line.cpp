@@ -39,6 +39,7 @@ class StreamLine final : public Line {
 
   bool flush() override {
     const std::lock_guard lock(mutex_);
+    offered_ = out_.size();
     while (sent_ < out_.size()) {
       std::array<iovec, 1> part{{{out_.data() + sent_, out_.size() - sent_}}};
       const auto progress = stream_->write_some(part, -1);
@@ -51,6 +52,7 @@ class StreamLine final : public Line {
     }
     out_.clear();
     sent_ = 0;
+    offered_ = 0;
     constexpr std::size_t kept = std::size_t{1} << 20;
     if (out_.capacity() > kept) out_.shrink_to_fit();
     return true;
@@ -59,6 +61,19 @@ class StreamLine final : public Line {
   std::size_t unsent() const noexcept override {
     const std::lock_guard lock(mutex_);
     return out_.size() - sent_;
+  }
+
+  bool withdraw(std::uint64_t call) noexcept override {
+    const std::lock_guard lock(mutex_);
+    // What TLS was offered it may have encrypted, though nothing has left.
+    auto rest = std::span(out_).subspan(offered_);
+    while (!rest.empty()) {
+      const auto header = channel::decode_frame_header(rest.first<channel::frame_header_size>());
+      rest = rest.subspan(channel::frame_header_size);
+      if (withdraw_request(rest.first(header.length), call)) return true;
+      rest = rest.subspan(header.length + channel::padding_behind(header.length).size());
+    }
+    return false;
   }
 
   std::size_t receive(std::size_t most, Receiver& receiver) override {
@@ -123,6 +138,7 @@ class StreamLine final : public Line {
   mutable std::mutex mutex_;  ///< guards what follows, and the stream
   std::vector<std::byte> out_;
   std::size_t sent_ = 0;
+  std::size_t offered_ = 0;  ///< to the stream: where a message begins
   short wants_ = POLLOUT;
 };
 

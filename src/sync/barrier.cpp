@@ -340,16 +340,16 @@ Barrier::Barrier(int parties, const BarrierAction& action, Timeout timeout) {
   state_ = state_of(object_);
   state_->parties = static_cast<std::uint32_t>(parties);
   state_->timeout = timeout.duration().count();
-  if (action.call_.empty()) return;
+  if (action.call().empty()) return;
   const Owner owner = memory::owner_of_object(object_.record());
-  const memory::Offset block = memory::allocate(action.call_.size());
-  std::memcpy(memory::block(block).data(), action.call_.data(), action.call_.size());
+  const memory::Offset block = memory::allocate(action.call().size());
+  std::memcpy(memory::block(block).data(), action.call().data(), action.call().size());
   // Ours until the state names it; nobody else knows the object yet, so it ends with us.
   state_->action = block;
-  state_->action_size = action.call_.size();
+  state_->action_size = action.call().size();
   memory::set_owner(block, owner);
   // What is bound to the action lives as long as the barrier.
-  for (const detail::ObjectRef& kept : action.kept_) memory::pin(kept, owner);
+  for (const detail::ObjectRef& kept : action.kept()) memory::pin(kept, owner);
 }
 
 Barrier::Barrier(detail::ObjectRef object)

@@ -80,8 +80,8 @@ __attribute__((visibility("hidden"))) _Unwind_Reason_Code royong_v0_trace_person
 namespace royong::inline v0::detail {
 
 // The object of a forced unwind is no object at all: gcc binds the reference to null.
-__attribute__((no_sanitize("undefined"))) Caught call_with_trace(void (*function)(void*),
-                                                                 void* context) {
+__attribute__((no_sanitize("undefined"))) std::exception_ptr call_with_frames(
+    void (*function)(void*), void* context, Frames& frames) {
   using namespace transfer;
   Trace trace;
   struct Restore {
@@ -90,19 +90,30 @@ __attribute__((no_sanitize("undefined"))) Caught call_with_trace(void (*function
   } restore{std::exchange(current_trace, &trace)};
   try {
     royong_v0_call_traced(function, context);
-    return {};
+    return nullptr;
   } catch (abi::__forced_unwind&) {
     throw;  // the thread is being cancelled
   } catch (...) {
-    Caught caught{std::current_exception(), {}};
     try {
       const auto* bottom = reinterpret_cast<const void*>(&royong_v0_call_traced);
-      caught.traceback = describe_frames(frames_of_program(trace, bottom));
+      const auto own = frames_of_program(trace, bottom);
+      frames.assign(own.begin(), own.end());
     } catch (const std::exception&) {
       // Out of memory, perhaps for the same reason as the call: the exception matters more.
     }
-    return caught;
+    return std::current_exception();
   }
+}
+
+Caught call_with_trace(void (*function)(void*), void* context) {
+  Frames frames;
+  Caught caught{call_with_frames(function, context, frames), {}};
+  try {
+    if (caught) caught.traceback = transfer::describe_frames(frames);
+  } catch (const std::exception&) {
+    // Likewise.
+  }
+  return caught;
 }
 
 }  // namespace royong::inline v0::detail

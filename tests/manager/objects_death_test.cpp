@@ -194,6 +194,25 @@ TEST(KilledClient, gives_its_permits_back) {
   EXPECT_EQ(semaphore.get_value(), 3);
 }
 
+void hold_returning_permits(mp::ManagerEvent parked, mp::ManagerSemaphore semaphore,
+                            mp::ManagerEvent never) {
+  semaphore.acquire();
+  parked.set();
+  never.wait();
+}
+
+TEST(KilledClient, gives_the_permits_of_a_semaphore_back_if_that_was_asked_for) {
+  const mp::Manager manager;
+  const auto semaphore = manager.semaphore(1, {.return_on_death = true});
+  Victim victim(manager, hold_returning_permits, semaphore, manager.event());
+  EXPECT_FALSE(semaphore.acquire(false));
+  std::thread killer([&] { victim.kill(); });
+  EXPECT_TRUE(semaphore.acquire());
+  killer.join();
+  semaphore.release();
+  EXPECT_EQ(semaphore.get_value(), 1);
+}
+
 void park_condition(mp::ManagerEvent parked, mp::ManagerCondition condition) {
   condition.acquire();
   stay(parked, Parked(condition).start<&mp::ManagerCondition::ServedClass::wait>(mp::forever));

@@ -4,10 +4,12 @@
  */
 #include <gtest/gtest.h>
 
-#include <chrono>  // for std::chrono_literals
-#include <vector>  // for std::vector
+#include <chrono>     // for std::chrono_literals
+#include <stdexcept>  // for std::out_of_range
+#include <vector>     // for std::vector
 
 #include "manager/sink.hpp"
+#include "royong/barrier.hpp"
 #include "royong/detail/manager/objects/barrier.hpp"
 #include "royong/detail/manager/objects/condition.hpp"
 #include "royong/detail/manager/objects/event.hpp"
@@ -151,6 +153,25 @@ TEST_F(ServedLocks, permits_of_an_ended_client_return) {
   EXPECT_EQ(semaphore.get_value(), 3);
 }
 
+TEST_F(ServedLocks, permits_of_an_ended_client_return_where_that_was_asked_for) {
+  ServedSemaphore semaphore(2, {.return_on_death = true});
+  EXPECT_TRUE(a.get<&ServedSemaphore::acquire>(semaphore, forever));
+  EXPECT_TRUE(a.get<&ServedSemaphore::acquire>(semaphore, forever));
+  const auto next = b.call<&ServedSemaphore::acquire>(semaphore, forever);
+  a.get<&ServedSemaphore::release>(semaphore, 1);  // its own; b takes it
+  EXPECT_TRUE(b.result<bool>(next));
+  c.get<&ServedSemaphore::release>(semaphore, 1);  // holds none: a new one
+  EXPECT_EQ(semaphore.get_value(), 1);
+  const auto last = c.call<&ServedSemaphore::acquire>(semaphore, forever);
+  EXPECT_TRUE(c.result<bool>(last));
+  const auto waiting = c.call<&ServedSemaphore::acquire>(semaphore, forever);
+  semaphore.forget(a.session());  // held one
+  EXPECT_TRUE(c.result<bool>(waiting));
+  semaphore.forget(c.session());  // held two
+  semaphore.forget(b.session());  // held one, that of the waiter
+  EXPECT_EQ(semaphore.get_value(), 3);
+}
+
 TEST_F(ServedLocks, an_event_that_is_cleared_at_once_is_not_missed) {
   ServedEvent event;
   const auto waiting = a.call<&ServedEvent::wait>(event, forever);
@@ -201,6 +222,72 @@ TEST_F(ServedLocks, a_party_that_dies_or_is_late_breaks_the_barrier_for_all) {
   barrier.reset();
   barrier.forget(b.session());
   EXPECT_FALSE(barrier.broken());
+}
+
+/// An action, and what it does to the barrier whose it is.
+struct Act {
+  static inline int calls = 0;
+  static inline ServedBarrier* barrier = nullptr;
+  enum class Deed { count, fail, reset, abort } deed;
+
+  void operator()() const {
+    ++calls;
+    if (deed == Deed::fail) throw std::out_of_range("the action fails");
+    if (deed == Deed::reset) barrier->reset();
+    if (deed == Deed::abort) barrier->abort();
+  }
+};
+
+class ServedBarrierActions : public ServedLocks {
+ protected:
+  static detail::PackedBytes action(Act::Deed deed) {
+    Act::calls = 0;
+    const BarrierAction made(Act{deed});
+    return {made.call(), made.kept()};
+  }
+};
+
+TEST_F(ServedBarrierActions, run_once_a_round_before_anybody_passes) {
+  ServedBarrier barrier(2, action(Act::Deed::count), forever);
+  for (int round = 1; round <= 3; ++round) {
+    const auto first = a.call<&ServedBarrier::wait>(barrier);
+    EXPECT_EQ(Act::calls, round - 1);
+    EXPECT_EQ(b.get<&ServedBarrier::wait>(barrier), 1);
+    EXPECT_EQ(a.result<int>(first), 0);
+    EXPECT_EQ(Act::calls, round);
+  }
+}
+
+TEST_F(ServedBarrierActions, that_throw_break_the_barrier_and_tell_the_last_party_why) {
+  ServedBarrier barrier(2, action(Act::Deed::fail), forever);
+  const auto first = a.call<&ServedBarrier::wait>(barrier);
+  EXPECT_THROW_MESSAGE(b.get<&ServedBarrier::wait>(barrier), std::out_of_range, "action fails");
+  EXPECT_THROW(a.result<int>(first), BrokenBarrierError);
+  EXPECT_TRUE(barrier.broken());
+  EXPECT_THROW(b.get<&ServedBarrier::wait>(barrier), BrokenBarrierError);
+  EXPECT_EQ(Act::calls, 1);
+}
+
+TEST_F(ServedBarrierActions, that_reset_or_abort_let_nobody_pass) {
+  ServedBarrier barrier(2, action(Act::Deed::reset), forever);
+  Act::barrier = &barrier;
+  auto first = a.call<&ServedBarrier::wait>(barrier);
+  EXPECT_THROW(b.get<&ServedBarrier::wait>(barrier), BrokenBarrierError);
+  EXPECT_THROW(a.result<int>(first), BrokenBarrierError);
+  EXPECT_FALSE(barrier.broken());
+
+  ServedBarrier other(2, action(Act::Deed::abort), forever);
+  Act::barrier = &other;
+  first = a.call<&ServedBarrier::wait>(other);
+  EXPECT_THROW(b.get<&ServedBarrier::wait>(other), BrokenBarrierError);
+  EXPECT_THROW(a.result<int>(first), BrokenBarrierError);
+  EXPECT_TRUE(other.broken());
+}
+
+TEST_F(ServedBarrierActions, of_a_barrier_for_one_run_too) {
+  ServedBarrier barrier(1, action(Act::Deed::count), forever);
+  EXPECT_EQ(a.get<&ServedBarrier::wait>(barrier), 0);
+  EXPECT_EQ(Act::calls, 1);
 }
 
 class ServedConditions : public ServedLocks {

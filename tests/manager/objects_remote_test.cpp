@@ -66,6 +66,8 @@ TEST_F(RemoteObjects, take_no_functions) {
   const auto ages = client.dict<std::string, int>();
   EXPECT_THROW(ages.update("x", [](int& n) { ++n; }), mp::UsageError);
   EXPECT_THROW(client.list<int>().sort([](int a, int b) { return a > b; }), mp::UsageError);
+  EXPECT_THROW_MESSAGE(client.barrier(2, [] {}), mp::TransferError, "another program");
+  EXPECT_EQ(client.barrier(1).wait(), 0);
   EXPECT_EQ(ages.size(), 0U);
 }
 

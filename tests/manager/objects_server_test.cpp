@@ -4,6 +4,8 @@
  */
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
 #include <map>        // for std::map
 #include <mutex>      // for std::scoped_lock
 #include <numeric>    // for std::iota
@@ -13,6 +15,7 @@
 #include <vector>     // for std::vector
 
 #include "process/every_start_method.hpp"
+#include "royong/bind_front.hpp"
 #include "royong/error.hpp"
 #include "royong/manager.hpp"
 #include "royong/process.hpp"
@@ -105,6 +108,14 @@ TEST(ManagerDictTest, does_what_python_s_dict_does) {
   EXPECT_TRUE(dict["f"] == 5);
   const std::map<std::string, int> copy = dict.copy();
   EXPECT_THAT(copy, ElementsAre(Pair("b", 5), Pair("c", 3), Pair("f", 5)));
+  EXPECT_THAT((dict | std::map<std::string, int>{{"b", 0}, {"z", 1}}),
+              ElementsAre(Pair("b", 0), Pair("c", 3), Pair("f", 5), Pair("z", 1)));
+  dict |= {{"g", 1}};
+  dict |= manager.dict<std::string, int>({{"g", 2}, {"h", 3}});
+  EXPECT_EQ(dict.at("g"), 2);
+  dict.del("g");
+  dict.del("h");
+  EXPECT_THROW_MESSAGE(dict.del("g"), std::out_of_range, "the key 'g' is not there");
   int sum = 0;
   for (auto& [key, value] : dict) {
     value += 1;  // of the snapshot
@@ -193,6 +204,10 @@ TEST(ManagerListTest, does_what_python_s_list_does) {
   EXPECT_THROW(list.remove(100), mp::UsageError);
   list.reverse();
   EXPECT_THAT(list.copy(), ElementsAre(7, 5, 2, 1));
+  EXPECT_THAT(list + std::vector<int>{0}, ElementsAre(7, 5, 2, 1, 0));
+  EXPECT_THAT(list + list, ElementsAre(7, 5, 2, 1, 7, 5, 2, 1));
+  EXPECT_THAT(list * 2, ElementsAre(7, 5, 2, 1, 7, 5, 2, 1));
+  EXPECT_THAT(list * -1, ElementsAre());
   list.sort();
   EXPECT_THAT(list.slice({1, -1}), ElementsAre(2, 5));
   EXPECT_THAT(list.slice({.step = -2}), ElementsAre(7, 2));
@@ -240,6 +255,13 @@ TEST(ManagerSetTest, does_what_python_s_set_does) {
   EXPECT_TRUE(set.issuperset({1, 2}));
   EXPECT_TRUE(set.issubset(std::vector<int>{0, 1, 2, 3}));
   EXPECT_TRUE(set.isdisjoint({8}));
+  EXPECT_TRUE(set <= std::set<int>({1, 2, 3}));
+  EXPECT_FALSE(set < std::set<int>({1, 2, 3}));
+  EXPECT_TRUE(set < std::set<int>({1, 2, 3, 4}));
+  EXPECT_TRUE(set >= std::set<int>({1, 2, 3}));
+  EXPECT_FALSE(set > std::set<int>({1, 2, 3}));
+  EXPECT_TRUE(set > std::set<int>({1}));
+  EXPECT_FALSE(set > other);
   set |= other;
   set -= std::vector<int>{1};
   EXPECT_THAT(set.copy(), ElementsAre(2, 3, 4));
@@ -450,6 +472,41 @@ TEST(ManagerBarrierTest, parties_pass_together) {
   EXPECT_THROW(barrier.wait(), mp::BrokenBarrierError);
   EXPECT_THROW(manager.barrier(0), mp::UsageError);
   EXPECT_THROW(manager.barrier(2, 1ms).wait(), mp::BrokenBarrierError);
+}
+
+/// Counts in a list of the same server how many have arrived, before anybody passes.
+struct Note {
+  Numbers rounds;
+  void operator()() const { rounds.append(static_cast<int>(rounds.size())); }
+};
+
+void fail_at_once() { throw std::out_of_range("the action fails"); }
+
+TEST(ManagerBarrierTest, an_action_runs_in_the_server_before_anybody_passes) {
+  const mp::Manager manager;
+  const auto rounds = manager.list<int>();
+  const auto barrier = manager.barrier(3, Note{rounds}, 60s);
+  const auto places = manager.list<int>();
+  std::vector<mp::Process> processes;
+  for (int i = 0; i < 3; ++i) processes.emplace_back(meet, barrier, places);
+  run(processes);
+  EXPECT_EQ(rounds.size(), 10U);
+  const auto pid = manager.value<int>(0);
+  manager
+      .barrier(1,
+               mp::bind_front([](const mp::ManagerValue<int>& it) { it.store(::getpid()); }, pid))
+      .wait();
+  EXPECT_EQ(pid.load(), manager.make<int>().call([](int&) { return ::getpid(); }));
+}
+
+TEST(ManagerBarrierTest, what_an_action_throws_goes_to_the_last_party) {
+  const mp::Manager manager;
+  const auto barrier = manager.barrier(2, fail_at_once);
+  const auto first = barrier.wait_async();
+  EXPECT_THROW_MESSAGE((first.done(), barrier.wait()), std::out_of_range, "the action fails");
+  EXPECT_THROW(first.get(), mp::BrokenBarrierError);
+  EXPECT_TRUE(barrier.broken());
+  EXPECT_EQ(manager.barrier(1, std::nullopt).wait(), 0);
 }
 
 void square_all(mp::ManagerQueue<int> jobs, mp::ManagerQueue<int> results) {

@@ -73,6 +73,16 @@ TEST(TwoPrograms, ShareADictOverTcpWithTlsAndTheKeyAlone) {
   expect_shared("127.0.0.1:0", "secret", {"psk"}, {"psk"});
 }
 
+TEST(TwoPrograms, AnotherVersionOfAClassIsRefusedAndBothAreNamed) {
+  Program keeper({"keeper", "", "-"});
+  Program visitor({"visitor", "outdated", keeper.line(), "-"});
+  EXPECT_EQ(visitor.line(),
+            "the object \"account\" is not what was asked for: the manager has version 2 of "
+            "\"Account\", the client version 1");
+  EXPECT_EQ(visitor.wait(), 0);
+  EXPECT_EQ(keeper.ask("look"), "0 0");
+}
+
 TEST(TwoPrograms, AVisitorIsKilledInEachBlockingOperation) {
   Program keeper({"keeper", "", "-"});
   const auto address = keeper.line();

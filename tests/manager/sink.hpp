@@ -13,6 +13,7 @@
 #include <vector>     // for std::vector
 
 #include "royong/detail/manager/served.hpp"
+#include "royong/error.hpp"
 
 namespace royong::test {
 
@@ -58,6 +59,7 @@ class Client {
   }
 
   detail::SessionId session() const { return session_; }
+  detail::CallId id(std::uint64_t call) const { return {session_, call}; }
 
  private:
   struct Kept {
@@ -72,8 +74,11 @@ class Client {
       keep(call, {{out.bytes().begin(), out.bytes().end()}, nullptr});
     }
     void fail(std::uint64_t call, const std::exception_ptr& error,
-              std::string_view) noexcept override {
+              detail::Frames) noexcept override {
       keep(call, {{}, error});
+    }
+    void cancel(std::uint64_t call) noexcept override {
+      keep(call, {{}, std::make_exception_ptr(CancelledError("cancelled"))});
     }
     detail::Timers& timers() noexcept override { return loop_timers; }
     void keep(std::uint64_t call, Kept kept) {

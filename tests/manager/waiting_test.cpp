@@ -192,9 +192,11 @@ TEST_F(ServedGateTest, MalformedArgumentsAreRefused) {
   royong::detail::Reader in(out.bytes());
   struct Sink final : royong::detail::AnswerSink {
     void answer(std::uint64_t, Encode, const void*) noexcept override {}
-    void fail(std::uint64_t, const std::exception_ptr& caught, std::string_view) noexcept override {
+    void fail(std::uint64_t, const std::exception_ptr& caught,
+              royong::detail::Frames) noexcept override {
       error = caught;
     }
+    void cancel(std::uint64_t) noexcept override {}
     Timers& timers() noexcept override { return loop; }
     Timers loop;
     std::exception_ptr error;

@@ -8,6 +8,7 @@
 #include <string>       // for std::string
 #include <string_view>  // for std::string_view
 #include <type_traits>  // for std::remove_reference_t
+#include <vector>       // for std::vector
 
 #include "royong/detail/archive.hpp"
 #include "royong/detail/config.hpp"
@@ -38,6 +39,13 @@ Caught call_with_trace(F&& function) {
   return call_with_trace([](void* context) { (*static_cast<Function*>(context))(); },
                          const_cast<void*>(static_cast<const void*>(&function)));
 }
+
+/// Addresses of this process, the innermost first: what transfer::describe_frames makes lines of.
+using Frames = std::vector<void*>;
+
+/// `call_with_trace` for those who cannot wait until the stack is text. @param frames the stack at the throw
+ROYONG_API std::exception_ptr call_with_frames(void (*function)(void*), void* context,
+                                               Frames& frames);
 
 /** @brief Writes an exception, with all that are nested in it.
  *  @param traceback of the outermost; `Caught::traceback`

@@ -7,13 +7,15 @@
 #include "royong/detail/config.hpp"
 #include "royong/detail/manager/objects/barrier.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
+#include "royong/future.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0 {
 
 /** @brief Barrier, in a manager's server: lets parties pass when all of them have arrived. Made by `Manager::barrier(n)`.
  *
- *  Its members and rules are those of Barrier, without an action. A proxy: a value whose copies refer to the one barrier. **Errors, threads and processes** as with ManagerLock; `wait`: `BrokenBarrierError`.
+ *  Its members and rules are those of Barrier. An action runs in the server, before anybody passes; it holds up everybody there meanwhile. A proxy: a value whose copies refer to the one barrier. **Errors, threads and processes** as with ManagerLock; `wait`: `BrokenBarrierError`, and what the action
+ *  throws, in the party that came last: that breaks the barrier for the others.
  *
  *  **If the peer dies.** A party that ends inside `wait` breaks the barrier for all, until `reset`: nobody passes with the dead counted in.
  *
@@ -32,6 +34,9 @@ class ManagerBarrier : public detail::ProxyOf<detail::ServedBarrier> {
   int wait() const { return invoke<&Object::wait>(); }
   /// Likewise, for this time.
   int wait(Timeout timeout) const { return invoke<&Object::wait_for>(timeout); }
+
+  /// Arrives, and begins to wait for the others. Cancelled in time, it has not arrived.
+  Future<int> wait_async() const { return invoke_async<&Object::wait>(); }
 
   /// Makes it empty and whole: who waits gets `BrokenBarrierError`, who comes begins a new round.
   void reset() const { invoke<&Object::reset>(); }

@@ -9,6 +9,7 @@
 #include "royong/detail/config.hpp"
 #include "royong/detail/manager/objects/condition.hpp"
 #include "royong/detail/manager/objects/lockable_proxy.hpp"
+#include "royong/future.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0 {
@@ -38,6 +39,11 @@ class ManagerCondition : public detail::LockProxy<ManagerCondition, detail::Serv
    *  @throws UsageError the caller does not own the lock
    */
   bool wait(Timeout timeout = forever) const { return invoke<&Object::wait>(timeout); }
+  /** @brief Gives up the lock and begins to wait; it is owned again when the future has ended, by the thread that called this.
+   *
+   *  A wait that is cancelled ends without the lock.
+   */
+  Future<void> wait_async() const { return invoke_async_as<&Object::wait, void>(forever); }
   /** @brief Waits until a predicate is true.
    *  @param predicate any callable of this process without arguments; it is called with the lock owned
    *  @return what the predicate returned last

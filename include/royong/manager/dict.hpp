@@ -19,6 +19,7 @@
 #include "royong/detail/manager/objects/dict.hpp"
 #include "royong/detail/manager/objects/snapshot.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
+#include "royong/future.hpp"
 
 namespace royong::inline v0 {
 
@@ -86,8 +87,16 @@ class ManagerDict : public detail::ProxyOf<detail::ServedDict<K, V>> {
 
   /// Puts the value in the place of the key, a new one at the end.
   void set(const K& key, const V& value) const { this->template invoke<&Object::set>(key, value); }
+  /// Likewise, without waiting for the end: for many of them, `Manager::pipeline`.
+  Future<void> set_async(const K& key, const V& value) const {
+    return this->template invoke_async<&Object::set>(key, value);
+  }
   /// The value, if the key is there.
   std::optional<V> get(const K& key) const { return this->template invoke<&Object::get>(key); }
+  /// Likewise, without waiting for it.
+  Future<std::optional<V>> get_async(const K& key) const {
+    return this->template invoke_async<&Object::get>(key);
+  }
   /// The value; the default if the key is not there.
   V get(const K& key, const V& fallback) const {
     auto value = get(key);
@@ -108,6 +117,8 @@ class ManagerDict : public detail::ProxyOf<detail::ServedDict<K, V>> {
   std::pair<K, V> popitem() const { return this->template invoke<&Object::popitem>(); }
   /// Takes an entry out: Python's `del d[k]`, without its error. @return whether the key was there
   bool erase(const K& key) const { return this->template invoke<&Object::erase>(key); }
+  /// Takes an entry out: Python's `del d[k]`. @throws std::out_of_range the key is not there
+  void del(const K& key) const { this->template invoke<&Object::pop>(key); }
   /// Puts the value if the key is new. @return the value that is there then
   V setdefault(const K& key, const V& value = V{}) const {
     return this->template invoke<&Object::setdefault>(key, value);
@@ -124,6 +135,23 @@ class ManagerDict : public detail::ProxyOf<detail::ServedDict<K, V>> {
   /// The same for a list in braces: `update({{"a", 1}, {"b", 2}})`.
   void update(std::initializer_list<std::pair<K, V>> entries) const {
     this->template invoke<&Object::merge>(typename Object::Items(entries));
+  }
+  /// As `update(entries)`.
+  template <std::ranges::input_range R>
+  const ManagerDict& operator|=(R&& entries) const {
+    update(std::forward<R>(entries));
+    return *this;
+  }
+  const ManagerDict& operator|=(std::initializer_list<std::pair<K, V>> entries) const {
+    update(entries);
+    return *this;
+  }
+  /// A map of this process: all of the dict, and over it the entries of a range of pairs.
+  template <std::ranges::input_range R>
+  friend Plain operator|(const ManagerDict& dict, R&& entries) {
+    Plain map = dict.copy();
+    for (auto&& [key, value] : entries) map.insert_or_assign(key, value);
+    return map;
   }
   /** @brief Runs `f(V&, arguments...)` in the server on the value of a key. A key that is not there begins with `V{}`.
    *

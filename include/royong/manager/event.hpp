@@ -7,6 +7,7 @@
 #include "royong/detail/config.hpp"
 #include "royong/detail/manager/objects/event.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
+#include "royong/future.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0 {
@@ -31,6 +32,8 @@ class ManagerEvent : public detail::ProxyOf<detail::ServedEvent> {
   bool is_set() const { return invoke<&Object::is_set>(); }
   /// Waits until it is set. @return whether it is, or was since the call; false: the time was over first
   bool wait(Timeout timeout = forever) const { return invoke<&Object::wait>(timeout); }
+  /// Begins to wait until it is set.
+  Future<void> wait_async() const { return invoke_async_as<&Object::wait, void>(forever); }
 };
 
 }  // namespace royong::inline v0

@@ -92,6 +92,20 @@ class ManagerList : public detail::ProxyOf<detail::ServedList<T>> {
     this->template invoke<&Object::repeat>(times);
     return *this;
   }
+  /// A vector of this process: the list, and behind it the elements of a range.
+  template <detail::RangeOf<T> R>
+  friend std::vector<T> operator+(const ManagerList& list, R&& values) {
+    std::vector<T> all = list.copy();
+    for (auto&& value : values) all.push_back(static_cast<T>(value));
+    return all;
+  }
+  /// A vector of this process: the list so many times.
+  friend std::vector<T> operator*(const ManagerList& list, std::int64_t times) {
+    const std::vector<T> once = list.copy();
+    std::vector<T> all;
+    for (std::int64_t i = 0; i < times; ++i) all.insert(all.end(), once.begin(), once.end());
+    return all;
+  }
   /// Inserts before the index, which never lies outside: -1000 is the beginning, 1000 the end.
   void insert(std::int64_t index, const T& value) const {
     this->template invoke<&Object::insert>(index, value);

@@ -25,17 +25,16 @@ namespace detail {
 
 /// The state behind the future of a task in a manager's pool: its result comes as bytes within the answer's.
 template <class R>
-class PooledState final : public ResultState<R> {
+class PooledState final : public AnswerState<R> {
  protected:
   R produce() override {
-    Reader reader(this->bytes());
-    const auto packed = reader.template read<PackedBytes>();
+    const auto packed = this->read_answer(&decode<PackedBytes>);
     Reader in(packed.bytes());
     return in.template read<R>();
   }
 };
 template <>
-class PooledState<void> final : public ResultState<void> {};
+class PooledState<void> final : public AnswerState<void> {};
 
 /// What `ManagerPool::map` sends: some elements of the range at a time.
 template <class F, class T>
@@ -63,7 +62,7 @@ struct MapPart {
  *
  *  **Errors.** As ManagerDict's. After `close` or `terminate` tasks are `UsageError`. What a task throws its caller gets as itself.
  *
- *  **Threads and processes.** Every member may be called by any thread of any process at any time. A future belongs to the process that made it; it cannot be cancelled.
+ *  **Threads and processes.** Every member may be called by any thread of any process at any time. A future belongs to the process that made it; `cancel` takes away a task that no worker has begun.
  *
  *  **If the peer dies.** A worker's death fails the task that it was running with `WorkerDied`, and the worker is replaced. A client's death does not stop its tasks; their results are dropped. The server's death
  *  ends its workers and every call with `EndOfFile`.

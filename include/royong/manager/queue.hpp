@@ -18,11 +18,23 @@
 #include "royong/detail/manager/objects/snapshot.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
 #include "royong/error.hpp"
+#include "royong/future.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0 {
 
 namespace detail {
+
+/// The state behind the future of a message: the answer is a list of messages.
+template <class T>
+class MessageState final : public AnswerState<T> {
+ protected:
+  T produce() override {
+    auto messages = this->read_answer(&decode<std::vector<T>>);
+    if (messages.empty()) throw_empty();
+    return std::move(messages.front());
+  }
+};
 
 /// What both queues have in common. `Object` is the served class.
 template <class T, class Object>
@@ -66,6 +78,18 @@ class ManagerQueueOf : public ProxyOf<Object> {
     auto messages = this->template invoke<&Object::get>(std::size_t{1}, timeout);
     if (messages.empty()) return std::nullopt;
     return std::move(messages.front());
+  }
+  /** @brief Begins to wait for the first message. Cancelled in time, none was taken.
+   *
+   *  One that was handed over is in the future: it is not in the queue any more, whether anybody asks the future for it or not.
+   */
+  Future<T> get_async() const {
+    return this->template invoke_async_as<&Object::get, T, MessageState<T>>(std::size_t{1},
+                                                                            forever);
+  }
+  /// Begins to wait for room, and then appends the message. Cancelled in time, it was not put.
+  Future<void> put_async(const T& value) const {
+    return this->template invoke_async_as<&Object::put, void>(value, forever);
   }
   /** @brief Waits for a message and takes it with what else is there, `max` at the most.
    *  @return none when none came in time
@@ -167,6 +191,10 @@ class ManagerJoinableQueue : public detail::ManagerQueueOf<T, detail::ServedJoin
   /// Waits until every message that was put is done. What `shutdown(true)` drops is done. @return false: not within the time
   bool join(Timeout timeout = forever) const {
     return this->template invoke<&Object::join>(timeout);
+  }
+  /// Begins to wait for that.
+  Future<void> join_async() const {
+    return this->template invoke_async_as<&Object::join, void>(forever);
   }
   /// How many messages died in the hands of clients, since the beginning.
   std::size_t lost() const { return this->template invoke<&Object::lost>(); }

@@ -32,7 +32,8 @@ class SemaphoreProxy : public LockableProxy<D, Object> {
  *
  *  Its members and rules are those of Semaphore: who releases need not have acquired. A proxy: a value whose copies refer to the one semaphore. **Errors, threads and processes** as with ManagerLock.
  *
- *  **If the peer dies.** A waiter's end disturbs nobody. What a client had taken does not come back: use a ManagerBoundedSemaphore for that.
+ *  **If the peer dies.** A waiter's end disturbs nobody. What a client had taken does not come back, unless it was made with
+ *  `manager.semaphore(n, {.return_on_death = true})`: then the permits that a client took and did not release come back when it ends, by whatever.
  *
  *  Example: examples/manager_lock.cpp
  */

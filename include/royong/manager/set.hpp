@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <algorithm>         // for std::ranges::all_of
 #include <cstddef>           // for std::size_t
 #include <initializer_list>  // for std::initializer_list
 #include <iterator>          // for std::default_sentinel_t
@@ -185,6 +186,28 @@ class ManagerSet : public detail::ProxyOf<detail::ServedSet<T>> {
   const ManagerSet& operator^=(const R& other) const {
     symmetric_difference_update(other);
     return *this;
+  }
+
+  /// As `issubset` and `issuperset`; `<` and `>` of sets that are not equal.
+  template <detail::RangeOf<T> R>
+  friend bool operator<=(const ManagerSet& set, const R& other) {
+    return set.issubset(other);
+  }
+  template <detail::RangeOf<T> R>
+  friend bool operator>=(const ManagerSet& set, const R& other) {
+    return set.issuperset(other);
+  }
+  template <detail::RangeOf<T> R>
+  friend bool operator<(const ManagerSet& set, const R& other) {
+    const Plain mine = set.copy(), theirs = plain(gather(other));
+    return mine.size() < theirs.size() &&
+           std::ranges::all_of(mine, [&](const T& value) { return theirs.contains(value); });
+  }
+  template <detail::RangeOf<T> R>
+  friend bool operator>(const ManagerSet& set, const R& other) {
+    const Plain mine = set.copy(), theirs = plain(gather(other));
+    return mine.size() > theirs.size() &&
+           std::ranges::all_of(theirs, [&](const T& value) { return mine.contains(value); });
   }
 
   /// Runs over a snapshot, in the order of insertion: `for (auto& value : set)`.

@@ -2,8 +2,9 @@
 #include "royong/detail/manager/objects/barrier.hpp"
 
 #include <string>   // for std::to_string
-#include <utility>  // for std::move
+#include <utility>  // for std::move, std::exchange
 
+#include "royong/detail/call.hpp"
 #include "royong/error.hpp"
 
 namespace royong::inline v0::detail {
@@ -12,12 +13,17 @@ namespace {
 
 BrokenBarrierError broken_error() {
   return BrokenBarrierError(
-      "the barrier is broken: a party's time was over, a party died, or it was aborted or reset");
+      "the barrier is broken: a party's time was over, a party died, the action failed, or it was "
+      "aborted or reset");
 }
 
 }  // namespace
 
-ServedBarrier::ServedBarrier(int parties, Timeout timeout) : parties_(parties), timeout_(timeout) {
+ServedBarrier::ServedBarrier(int parties, Timeout timeout)
+    : ServedBarrier(parties, PackedBytes(), timeout) {}
+
+ServedBarrier::ServedBarrier(int parties, PackedBytes action, Timeout timeout)
+    : parties_(parties), action_(std::move(action)), timeout_(timeout) {
   if (parties < 1) {
     throw UsageError("cannot make a ManagerBarrier of " + std::to_string(parties) +
                      " parties: there must be at least one");
@@ -36,12 +42,29 @@ void ServedBarrier::wait_for(Answer<int> answer, Timeout timeout) {
     });
     return;
   }
+  if (!action_.bytes().empty()) run_action();
   int index = 0;
   while (auto party = line_.take_first()) party->answer.answer(index++);
   answer.answer(index);
 }
 
+/// Returns if all may pass now.
+void ServedBarrier::run_action() {
+  if (acting_) throw UsageError("the action of a ManagerBarrier cannot wait at it");
+  acting_ = true;
+  try {
+    Reader call(action_.bytes());
+    Writer result;
+    run_call(call, result);
+  } catch (...) {
+    abort();
+    throw;
+  }
+  if (!std::exchange(acting_, false)) throw broken_error();
+}
+
 void ServedBarrier::send_away() noexcept {
+  acting_ = false;
   while (auto party = line_.take_first()) party->answer.fail(broken_error());
 }
 

@@ -91,6 +91,10 @@ void ServedCondition::notify_all(const Caller& caller) {
   }
 }
 
+void ServedCondition::cancel(const CallId& call) noexcept {
+  if (!room_->line.cancel(call)) lock_->cancel(call);
+}
+
 void ServedCondition::forget(SessionId gone) noexcept {
   // Those who wait here first: a notification that the lock gives back must not go to one of them.
   room_->line.forget(gone);

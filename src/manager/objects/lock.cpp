@@ -71,6 +71,15 @@ void LockState::take_back(Answer<bool> call, int depth, bool answer, Lost lost) 
   line_.wait(std::move(call), forever, [](Line::Parked) {}, Claim{depth, answer, std::move(lost)});
 }
 
+bool LockState::cancel(const CallId& call) noexcept {
+  auto taken =
+      line_.take_first_of([&](const Line::Parked& parked) { return parked.answer.id() == call; });
+  if (!taken) return false;
+  taken->answer.cancel();
+  if (taken->extra.lost) taken->extra.lost();
+  return true;
+}
+
 void LockState::forget(SessionId gone) noexcept {
   gone_ = gone;
   // Before the lock goes to the next in line: that must not be one of them.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "royong/detail/manager/objects/packed.hpp"
 
+#include <utility>  // for std::move
+
 #include "royong/error.hpp"
 
 namespace royong::inline v0::detail {
@@ -69,8 +71,10 @@ void PackedValue::read_objects(Reader& in) {
   if (portable_ && !objects_.empty()) in.fail("a value without handles");
 }
 
-PackedBytes::PackedBytes(Writer& out)
-    : bytes_(out.bytes().begin(), out.bytes().end()), objects_(out.take_kept()) {}
+PackedBytes::PackedBytes(Writer& out) : PackedBytes(out.bytes(), out.take_kept()) {}
+
+PackedBytes::PackedBytes(std::span<const std::byte> bytes, std::vector<ObjectRef> objects)
+    : bytes_(bytes.begin(), bytes.end()), objects_(std::move(objects)) {}
 
 void PackedBytes::refuse_foreign(Writer& out) {
   if (out.is_foreign()) out.fail("a call of a function means nothing to another program");

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "royong/detail/manager/objects/pool.hpp"
 
+#include <algorithm>  // for std::ranges::find_if
 #include <cstdint>    // for std::uint64_t
 #include <exception>  // for std::current_exception
 #include <map>        // for std::map
@@ -72,7 +73,11 @@ struct ServedPool::Impl {
   }
 
   std::shared_ptr<Ended> ended = std::make_shared<Ended>();
-  std::map<std::uint64_t, Answer<PackedBytes>> running;
+  struct Running {
+    Answer<PackedBytes> answer;
+    Future<PackedBytes> task;
+  };
+  std::map<std::uint64_t, Running> running;
   std::uint64_t last = 0;
   bool closed = false;
   WaitingLine<bool> joining;
@@ -85,7 +90,7 @@ ServedPool::~ServedPool() = default;
 void ServedPool::run(Answer<PackedBytes> answer, PoolWaker self, PackedBytes call) {
   const auto task = impl_->pool.apply_async(&run_packed, std::move(call));
   const std::uint64_t number = ++impl_->last;
-  impl_->running.emplace(number, std::move(answer));
+  impl_->running.emplace(number, Impl::Running{std::move(answer), task});
   task.add_done_callback(
       [number, self = std::move(self), ended = impl_->ended](const Future<PackedBytes>& done) {
         if (ended->add(number, done)) self.wake();
@@ -97,9 +102,9 @@ void ServedPool::wake() {
     auto entry = impl_->running.extract(number);
     if (entry.empty()) continue;
     try {
-      entry.mapped().answer(std::move(task).get());
+      entry.mapped().answer.answer(std::move(task).get());
     } catch (...) {
-      entry.mapped().fail(std::current_exception());
+      entry.mapped().answer.fail(std::current_exception());
     }
   }
   if (!impl_->running.empty()) return;
@@ -128,5 +133,15 @@ void ServedPool::join(Answer<bool> answer, Timeout timeout) {
 int ServedPool::size() const { return impl_->pool.size(); }
 
 void ServedPool::forget(SessionId gone) noexcept { impl_->joining.forget(gone); }
+
+void ServedPool::cancel(const CallId& call) noexcept {
+  if (impl_->joining.cancel(call)) return;
+  const auto found = std::ranges::find_if(
+      impl_->running, [&](const auto& entry) { return entry.second.answer.id() == call; });
+  if (found == impl_->running.end() || !found->second.task.cancel()) return;
+  // Its end wakes the loop, which finds no answer to give, and nobody to wait for perhaps.
+  found->second.answer.cancel();
+  impl_->running.erase(found);
+}
 
 }  // namespace royong::inline v0::detail

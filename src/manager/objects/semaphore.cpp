@@ -49,25 +49,51 @@ SessionId Permits::hand_out() {
   return taker;
 }
 
-void ServedSemaphore::acquire(Answer<bool> answer, Timeout timeout) {
-  if (permits_.take()) return answer.answer(true);
-  permits_.wait(std::move(answer), timeout);
+int Holders::give(SessionId holder, int n) noexcept {
+  const auto found = held_.find(holder);
+  if (found == held_.end()) return 0;
+  const int given = std::min(n, found->second);
+  if ((found->second -= given) == 0) held_.erase(found);
+  return given;
 }
 
-void ServedSemaphore::release(int n) {
+int Holders::forget(SessionId gone) noexcept { return give(gone, INT_MAX); }
+
+void ServedSemaphore::took(SessionId taker) {
+  if (return_on_death_) holders_.take(taker);
+}
+
+void ServedSemaphore::hand_out() {
+  while (const SessionId taker = permits_.hand_out()) took(taker);
+}
+
+void ServedSemaphore::acquire(Answer<bool> answer, Timeout timeout) {
+  if (permits_.free() == 0) return permits_.wait(std::move(answer), timeout);
+  took(answer.caller().session);
+  permits_.take();
+  answer.answer(true);
+}
+
+void ServedSemaphore::forget(SessionId gone) noexcept {
+  permits_.forget(gone);
+  permits_.add(holders_.forget(gone));
+  hand_out();
+}
+
+void ServedSemaphore::release(const Caller& caller, int n) {
   require_count(n, permits_.name());
   if (n > INT_MAX - permits_.free()) {
     throw UsageError("cannot release a ManagerSemaphore: there would be more than " +
                      std::to_string(INT_MAX) + " permits");
   }
+  holders_.give(caller.session, n);
   permits_.add(n);
-  while (permits_.hand_out() != 0) {
-  }
+  hand_out();
 }
 
 void ServedBoundedSemaphore::acquire(Answer<bool> answer, Timeout timeout) {
   if (permits_.free() == 0) return permits_.wait(std::move(answer), timeout);
-  ++held_[answer.caller().session];
+  holders_.take(answer.caller().session);
   permits_.take();
   answer.answer(true);
 }
@@ -79,27 +105,19 @@ void ServedBoundedSemaphore::release(const Caller& caller, int n) {
         "cannot release a ManagerBoundedSemaphore: released too many times, more permits would be "
         "free than at the beginning");
   }
-  for (int left = n; left > 0;) {
-    auto holder = held_.find(caller.session);
-    if (holder == held_.end()) holder = held_.begin();
-    const int given = std::min(left, holder->second);
-    left -= given;
-    if ((holder->second -= given) == 0) held_.erase(holder);
-  }
+  for (int left = n - holders_.give(caller.session, n); left > 0;)
+    left -= holders_.give_oldest(left);
   permits_.add(n);
   hand_out();
 }
 
 void ServedBoundedSemaphore::hand_out() {
-  while (const SessionId taker = permits_.hand_out()) ++held_[taker];
+  while (const SessionId taker = permits_.hand_out()) holders_.take(taker);
 }
 
 void ServedBoundedSemaphore::forget(SessionId gone) noexcept {
   permits_.forget(gone);
-  const auto holder = held_.find(gone);
-  if (holder == held_.end()) return;
-  permits_.add(holder->second);
-  held_.erase(holder);
+  permits_.add(holders_.forget(gone));
   hand_out();
 }
 

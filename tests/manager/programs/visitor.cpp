@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A client of another program's manager. visitor WHAT ADDRESS KEY [psk | AUTHORITY]
-// WHAT: work (one round of everything), get, acquire, hold (prints a line, and waits to be killed)
+// WHAT: work (one round of everything), outdated (with another version of the class: prints what find says), get, acquire, hold (prints a line, and waits to be killed)
 #include <unistd.h>
 #include <royong/error.hpp>
 #include <royong/init.hpp>
@@ -47,7 +47,8 @@ void work(mp::Manager& manager) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  mp::register_type<Account>("Account", 2)
+  const std::string what = argv[1];
+  mp::register_type<Account>("Account", what == "outdated" ? 1 : 2)
       .method<&Account::deposit>("deposit")
       .method<&Account::balance>("balance")
       .method<&Account::withdraw>("withdraw");
@@ -61,10 +62,17 @@ int main(int argc, char** argv) {
       options.tls.authority = argv[4];
     }
   }
-  const std::string what = argv[1];
   auto manager = mp::Manager::connect(options);
   if (what == "work") {
     work(manager);
+    return 0;
+  }
+  if (what == "outdated") {
+    try {
+      manager.find<mp::Proxy<Account>>("account");
+    } catch (const mp::TransferError& error) {
+      std::cout << error.what() << std::endl;
+    }
     return 0;
   }
   const auto jobs = manager.find<mp::ManagerQueue<int>>("jobs");

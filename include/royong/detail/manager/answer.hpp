@@ -9,12 +9,12 @@
 #include <cstdint>      // for std::uint32_t, std::uint64_t
 #include <exception>    // for std::exception_ptr
 #include <memory>       // for std::shared_ptr
-#include <string_view>  // for std::string_view
 #include <type_traits>  // for std::is_void_v
 #include <utility>      // for std::exchange
 
 #include "royong/detail/archive.hpp"
 #include "royong/detail/config.hpp"
+#include "royong/detail/exception.hpp"
 #include "royong/detail/manager/timers.hpp"
 
 namespace royong::inline v0::detail {
@@ -27,6 +27,13 @@ struct Caller {
   SessionId session = 0;
   std::uint32_t thread = 0;  ///< a number of its own in its process
   friend bool operator==(const Caller&, const Caller&) = default;
+};
+
+/// One call of one client.
+struct CallId {
+  SessionId session = 0;
+  std::uint64_t call = 0;  ///< the client's number
+  friend bool operator==(const CallId&, const CallId&) = default;
 };
 
 /** @brief Where the answers to one client's calls go: its session at the server, or a test.
@@ -45,9 +52,11 @@ class ROYONG_API AnswerSink : public std::enable_shared_from_this<AnswerSink> {
 
   /// The result of call number `call`. What cannot be written becomes an exception at the caller.
   virtual void answer(std::uint64_t call, Encode encode, const void* value) noexcept = 0;
-  /// @param traceback of the throw, where it is known
+  /// @param frames of the throw, where they are known
   virtual void fail(std::uint64_t call, const std::exception_ptr& error,
-                    std::string_view traceback = {}) noexcept = 0;
+                    Frames frames = {}) noexcept = 0;
+  /// The call left its line because its caller wanted it to.
+  virtual void cancel(std::uint64_t call) noexcept = 0;
   /// The loop's.
   virtual Timers& timers() noexcept = 0;
 
@@ -61,7 +70,7 @@ class ROYONG_API AnswerSink : public std::enable_shared_from_this<AnswerSink> {
   class IncomingCall* running_ = nullptr;  ///< the call whose operation runs
 };
 
-/// An answer below its type: exactly one of `send` and `fail` is used, once.
+/// An answer below its type: exactly one of `send`, `fail` and `cancel` is used, once.
 class ROYONG_API AnswerCore {
  public:
   AnswerCore() noexcept = default;
@@ -75,12 +84,14 @@ class ROYONG_API AnswerCore {
   ~AnswerCore() { give_up(); }
 
   const Caller& caller() const noexcept { return caller_; }
+  CallId id() const noexcept { return {caller_.session, call_}; }
   /// Whether the answer is still owed.
   bool is_owed() const noexcept { return sink_ != nullptr; }
   Timers& timers() const noexcept { return sink_->timers(); }
 
   void send(AnswerSink::Encode encode, const void* value) noexcept;
   void fail(const std::exception_ptr& error) noexcept;
+  void cancel() noexcept;
 
  private:
   void give_up() noexcept;
@@ -127,8 +138,11 @@ class Answer {
   void fail(E error) noexcept {
     core_.fail(std::make_exception_ptr(std::move(error)));
   }
+  /// The caller does not want it any more, and the call has done nothing.
+  void cancel() noexcept { core_.cancel(); }
 
   const Caller& caller() const noexcept { return core_.caller(); }
+  CallId id() const noexcept { return core_.id(); }
   bool is_owed() const noexcept { return core_.is_owed(); }
   Timers& timers() const noexcept { return core_.timers(); }
 

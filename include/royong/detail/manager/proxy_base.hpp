@@ -121,13 +121,18 @@ class ProxyOf {
     return finish<typename SignatureOf<Member>::Result>(call);
   }
 
-  /// Calls an operation; its result comes in a future.
-  template <auto Member, class... A>
-  Future<typename SignatureOf<Member>::Result> invoke_async(A&&... arguments) const {
+  /// Calls an operation; its result comes in a future: as `R`, which `State` makes of the answer.
+  template <auto Member, class R, class State = CallState<R>, class... A>
+  Future<R> invoke_async_as(A&&... arguments) const {
     OutgoingCall call(target(), operation_index<Class, Member>);
     write_parameters(call.writer(), typename SignatureOf<Member>::Travelling{},
                      std::forward<A>(arguments)...);
-    return begin<typename SignatureOf<Member>::Result>(call);
+    return begin<R, State>(call);
+  }
+  template <auto Member, class... A>
+  Future<typename SignatureOf<Member>::Result> invoke_async(A&&... arguments) const {
+    return invoke_async_as<Member, typename SignatureOf<Member>::Result>(
+        std::forward<A>(arguments)...);
   }
 
   /** @brief Runs `f(object, arguments...)` in the server, where `object` is the served object (or its `object()`). No registration.
@@ -160,9 +165,9 @@ class ProxyOf {
     call.perform(reply);
     return reply.read<R>();
   }
-  template <class R>
+  template <class R, class State = CallState<R>>
   static Future<R> begin(OutgoingCall& call) {
-    StateRef<ResultState<R>> state(new CallState<R>);
+    StateRef<ResultState<R>> state(new State);
     call.start(*state);
     return FutureAccess::make<R>(std::move(state));
   }

@@ -95,6 +95,8 @@ class ROYONG_API ServedObject {
   virtual const ServedType& type() const noexcept = 0;
   /// A client is gone, by whatever: drops its waiting calls, releases what it held.
   virtual void forget(SessionId /*gone*/) noexcept {}
+  /// A call is not wanted any more: if it waits here it leaves, having done nothing, and is answered as cancelled.
+  virtual void cancel(const CallId& /*call*/) noexcept {}
 };
 
 /** @brief The members of a class that clients may call, in a fixed order: a call names one by its place. Say

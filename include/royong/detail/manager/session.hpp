@@ -121,32 +121,40 @@ class ROYONG_API Reply {
   std::vector<std::byte> heap_;
 };
 
-/// The state behind the future of a call.
+/// What the states behind the futures of calls have in common: they read what came as coming from the session's server.
 template <class R>
-class CallState final : public ResultState<R> {
+class AnswerState : public ResultState<R> {
  public:
   std::exception_ptr exception() const override {
     if (this->ending() != Ending::exception) return TaskState::exception();
-    ForeignPeer* const foreign = static_cast<Session&>(*this->engine()).foreign();
-    const ForeignPeer::Scope scope(foreign);
-    Reader reader(this->bytes(), {.foreign = foreign != nullptr});
-    try {
-      return read_exception(reader);
-    } catch (...) {
-      return std::current_exception();
-    }
+    return read_answer([](Reader& reader) {
+      try {
+        return read_exception(reader);
+      } catch (...) {
+        return std::current_exception();
+      }
+    });
   }
 
  protected:
-  R produce() override {
+  template <class Read>
+  auto read_answer(Read read) const {
     ForeignPeer* const foreign = static_cast<Session&>(*this->engine()).foreign();
     const ForeignPeer::Scope scope(foreign);
     Reader reader(this->bytes(), {.foreign = foreign != nullptr});
-    return decode<R>(reader);
+    return read(reader);
   }
 };
+
+/// The state behind the future of a call.
+template <class R>
+class CallState final : public AnswerState<R> {
+ protected:
+  R produce() override { return this->read_answer(&decode<R>); }
+};
+/// Whatever the call returns is not looked at.
 template <>
-class CallState<void> final : public ResultState<void> {};
+class CallState<void> final : public AnswerState<void> {};
 
 /** @brief What a proxy refers to: an object of a server. Shared by the copies of a proxy in this process.
  *

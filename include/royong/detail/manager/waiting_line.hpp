@@ -28,6 +28,7 @@ struct NothingElse {};
  *        if (auto next = line_.take_first()) next->answer.answer(true); else held_ = false;
  *      }
  *      void forget(SessionId gone) noexcept override { line_.forget(gone); }
+ *      void cancel(const CallId& call) noexcept override { line_.cancel(call); }
  *
  *  @tparam R     what the calls are answered with
  *  @tparam Extra what each brings along: the value of a put that waits for room, say
@@ -98,6 +99,13 @@ class WaitingLine {
       at = next;
     }
     return dropped;
+  }
+
+  /// The call leaves, if it is here, and is answered as cancelled. @return whether it was here
+  bool cancel(const CallId& call) noexcept {
+    auto taken = take_first_of([&](const Parked& parked) { return parked.answer.id() == call; });
+    if (taken) taken->answer.cancel();
+    return taken.has_value();
   }
 
   /// Everybody gets a `CancelledError`.

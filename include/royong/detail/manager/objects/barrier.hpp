@@ -5,19 +5,25 @@
 #pragma once
 
 #include "royong/detail/config.hpp"
+#include "royong/detail/manager/objects/packed.hpp"
 #include "royong/detail/manager/served.hpp"
 #include "royong/detail/manager/waiting_line.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0::detail {
 
-/// Parties that wait for each other: those in line have arrived, and are never all of them.
+/** @brief Parties that wait for each other: those in line have arrived, and are never all of them.
+ *
+ *  The action runs while all but the last are in line. It may call anything of this server, the barrier too: what it aborts or resets is not passed.
+ */
 class ROYONG_API ServedBarrier : public Served<ServedBarrier> {
  public:
   /// @param timeout of each `wait` that names none @throws UsageError fewer parties than one
   ServedBarrier(int parties, Timeout timeout);
+  /// @param action what write_call wrote: runs when the last has arrived
+  ServedBarrier(int parties, PackedBytes action, Timeout timeout);
 
-  /// Answers which of the parties this is, in the order of arrival. Fails with BrokenBarrierError.
+  /// Answers which of the parties this is, in the order of arrival. Fails with BrokenBarrierError; of the last one with what the action throws.
   void wait(Answer<int> answer);
   void wait_for(Answer<int> answer, Timeout timeout);
   void reset();
@@ -27,6 +33,7 @@ class ROYONG_API ServedBarrier : public Served<ServedBarrier> {
   bool broken() const noexcept { return broken_; }
   /// A party that was here breaks the barrier.
   void forget(SessionId gone) noexcept override;
+  void cancel(const CallId& call) noexcept override { line_.cancel(call); }
 
   using Operations =
       OperationList<&ServedBarrier::wait, &ServedBarrier::wait_for, &ServedBarrier::reset,
@@ -35,10 +42,13 @@ class ROYONG_API ServedBarrier : public Served<ServedBarrier> {
 
  private:
   void send_away() noexcept;
+  void run_action();
 
   const int parties_;
+  const PackedBytes action_;  ///< empty: none
   const Timeout timeout_;
   bool broken_ = false;
+  bool acting_ = false;  ///< until the action has returned, or the round it runs for is over
   WaitingLine<int> line_;
 };
 

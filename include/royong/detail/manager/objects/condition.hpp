@@ -46,6 +46,8 @@ class ROYONG_API ServedCondition : public Served<ServedCondition> {
   void mark_consistent() noexcept { lock_->mark_consistent(); }
 
   void forget(SessionId gone) noexcept override;
+  /// A wait that is cancelled does not take the lock back.
+  void cancel(const CallId& call) noexcept override;
   /// For another condition over this one's lock.
   const std::shared_ptr<LockState>& state() const noexcept { return lock_; }
 

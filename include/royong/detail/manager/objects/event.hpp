@@ -20,6 +20,7 @@ class ROYONG_API ServedEvent : public Served<ServedEvent> {
   /// Answers whether it was set in time.
   void wait(Answer<bool> answer, Timeout timeout);
   void forget(SessionId gone) noexcept override { line_.forget(gone); }
+  void cancel(const CallId& call) noexcept override { line_.cancel(call); }
 
   using Operations = OperationList<&ServedEvent::set, &ServedEvent::clear, &ServedEvent::is_set,
                                    &ServedEvent::wait>;

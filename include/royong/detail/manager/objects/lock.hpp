@@ -26,7 +26,7 @@ class ROYONG_API LockState {
     lock,   ///< taken once; owned by a process, and anybody may release it
     rlock,  ///< taken again by the thread that owns it, and released by it
   };
-  /// Called when a client that came back from a condition has died before it gave the lock up: perhaps it never learned that it was notified.
+  /// Called when a client that came back from a condition has died before it gave the lock up, or its call was cancelled: it never learned that it was notified, perhaps.
   using Lost = std::function<void()>;
 
   /// @param name for errors: "ManagerLock"
@@ -53,6 +53,8 @@ class ROYONG_API LockState {
 
   /// A client is gone: its calls are dropped, and what it owned goes to the next in line, abandoned.
   void forget(SessionId gone) noexcept;
+  /// The call leaves the line, if it is here. A notification that it was given goes to another. @return whether it was here
+  bool cancel(const CallId& call) noexcept;
   /// Whether this is the client that was forgotten last: a condition over the lock may be told of its end later.
   bool is_gone(SessionId session) const noexcept { return session == gone_; }
 
@@ -90,6 +92,7 @@ class ServedLockOf : public Served<Derived> {
   void mark_consistent() noexcept { state_->mark_consistent(); }
 
   void forget(SessionId gone) noexcept override { state_->forget(gone); }
+  void cancel(const CallId& call) noexcept override { state_->cancel(call); }
   /// For a condition over this lock.
   const std::shared_ptr<LockState>& state() const noexcept { return state_; }
 

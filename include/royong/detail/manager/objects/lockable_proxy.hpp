@@ -12,6 +12,7 @@
 #include "royong/detail/lockable.hpp"
 #include "royong/detail/manager/objects/lock.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
+#include "royong/future.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0::detail {
@@ -37,6 +38,11 @@ class LockableProxy : public ProxyOf<Object> {
   }
   /// Takes it if that is possible within the time. @return whether it was taken
   bool acquire(Timeout timeout) const { return take(timeout); }
+
+  /// Begins to wait for it. Cancelled in time, nothing was taken.
+  Future<void> acquire_async() const {
+    return this->template invoke_async_as<&Object::acquire, void>(forever);
+  }
 
   /// For std::scoped_lock and std::unique_lock: as `acquire()`.
   void lock() const { take(forever); }

@@ -81,6 +81,8 @@ class ROYONG_API PackedBytes {
   PackedBytes() = default;
   /// What was written, with `Transit::argument`.
   explicit PackedBytes(Writer& out);
+  /// Likewise, with the references to hold.
+  PackedBytes(std::span<const std::byte> bytes, std::vector<ObjectRef> objects);
 
   std::span<const std::byte> bytes() const noexcept { return bytes_; }
 

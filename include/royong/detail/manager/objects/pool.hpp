@@ -44,6 +44,8 @@ class ROYONG_API ServedPool : public Served<ServedPool> {
   void join(Answer<bool> answer, Timeout timeout);
   int size() const;
   void forget(SessionId gone) noexcept override;
+  /// A task that no worker has begun.
+  void cancel(const CallId& call) noexcept override;
 
   using Operations = OperationList<&ServedPool::run, &ServedPool::wake, &ServedPool::close,
                                    &ServedPool::terminate, &ServedPool::join, &ServedPool::size>;

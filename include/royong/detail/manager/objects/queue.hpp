@@ -36,6 +36,7 @@ class ROYONG_API UndoneMessages {
   void join(Answer<bool> answer, Timeout timeout);
   std::size_t lost() const noexcept { return lost_; }
   void forget(SessionId gone) noexcept;
+  void cancel(const CallId& call) noexcept { joining_.cancel(call); }
 
  private:
   void done(std::size_t n) noexcept;
@@ -53,6 +54,7 @@ struct UncountedMessages {
   void take(SessionId, std::size_t) noexcept {}
   void drop(std::size_t) noexcept {}
   void forget(SessionId) noexcept {}
+  void cancel(const CallId&) noexcept {}
 };
 
 /** @brief The queue. A message is in it, or with a call that waits for room, or was taken: of a call that ends, all or a first part is in it.
@@ -112,6 +114,14 @@ class ServedQueueOf : public Served<Derived> {
     putters_.forget(gone);
     getters_.forget(gone);
     undone_.forget(gone);
+  }
+  /// Not a put of many of which a part is in the queue.
+  void cancel(const CallId& call) noexcept override {
+    auto putter = putters_.take_first_of([&](const typename Putters::Parked& parked) {
+      return parked.answer.id() == call && parked.extra->done == 0;
+    });
+    if (putter) return putter->answer.cancel();
+    if (!getters_.cancel(call)) undone_.cancel(call);
   }
 
  protected:
