@@ -5,6 +5,7 @@
 // "open_mpi network" prints instead what bench/scale_sim wants to know of the network between the two: run it with the transport, and on the
 // machines, that are to be simulated.
 #include <mpi.h>
+#include <sched.h>
 
 #include <algorithm>  // for std::clamp, std::ranges::sort
 #include <chrono>     // for std::chrono::steady_clock
@@ -14,6 +15,8 @@
 #include <cstring>    // for std::memcpy
 #include <string>     // for std::string
 #include <vector>     // for std::vector
+
+#include "relay.hpp"
 
 namespace {
 
@@ -153,6 +156,47 @@ void print_round_trip(const std::string& name, std::size_t size, std::uint64_t c
   if (rank == 0) print_row(name, measured.times, measured.latencies);
 }
 
+/// As `receive`, but it yields between two looks, as who must where there are more processes than processors.
+void receive_politely(std::vector<std::byte>& message) {
+  MPI_Request request = MPI_REQUEST_NULL;
+  MPI_Irecv(message.data(), static_cast<int>(message.size()), MPI_BYTE, 1 - rank, tag,
+            MPI_COMM_WORLD, &request);
+  for (int is_there = 0;;) {
+    MPI_Test(&request, &is_there, MPI_STATUS_IGNORE);
+    if (is_there != 0) return;
+    ::sched_yield();
+  }
+}
+
+/// A round trip between the ranks with one between rank 1 and a process of its own in the middle: the way of a task to a worker and back.
+void print_relayed_trip(const std::string& name, royong_bench::Relay& relay) {
+  constexpr std::uint64_t trips = 10'000;
+  std::vector<std::byte> message(small);
+  std::vector<double> times, latencies;
+  std::uint64_t value = 0;
+  for (int repetition = 0; repetition < repetitions; ++repetition) {
+    const auto begin = Clock::now();
+    for (std::uint64_t i = 0; i < trips; ++i) {
+      ++value;
+      if (rank == 0) {
+        const auto start = Clock::now();
+        number(message, value);
+        send(message);
+        receive_politely(message);
+        latencies.push_back(nanoseconds(Clock::now() - start));
+        expect_number(message, value);
+      } else {
+        receive_politely(message);
+        expect_number(message, value);
+        number(message, relay.ask(value));
+        send(message);
+      }
+    }
+    times.push_back(nanoseconds(Clock::now() - begin) / trips);
+  }
+  if (rank == 0) print_row(name, times, latencies);
+}
+
 /// What the simulator's parameters of the same names mean is told there.
 void print_network() {
   constexpr std::size_t large = std::size_t{1} << 20;
@@ -170,6 +214,7 @@ void print_network() {
 int main(int argc, char** argv) {
   constexpr std::size_t kib = 1024;
   constexpr std::size_t mib = 1024 * kib;
+  royong_bench::Relay relay;  // before MPI is there to be copied
   MPI_Init(&argc, &argv);
   int processes = 0;
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
@@ -196,6 +241,7 @@ int main(int argc, char** argv) {
   print_rate("Q4/peer/Open_MPI", mib, 400);
   print_round_trip("Q5/peer/Open_MPI", 8, 10'000);
   print_round_trip("G2/limit/MPI_Send_MPI_Recv", small, 10'000);
+  print_relayed_trip("G2/peer/the_same_with_a_relay", relay);
   print_round_trip("Q5_1MiB/peer/Open_MPI", mib, 200);
   for (std::size_t size = 64; size <= 4 * mib; size *= 4) {
     print_rate("Qsize/peer/Open_MPI_" + std::to_string(size), size,

@@ -393,7 +393,16 @@ void simulate(const World& world, const std::vector<double>& lengths, std::uint3
     }
   };
   submit();
+  // The middle half of the run tells what is lost all the time, apart from its beginning and its end.
+  Time middle[2] = {};
   while (root.done() < tasks.size() && clock.step()) {
+    if (middle[0] == 0 && root.done() >= tasks.size() / 4) middle[0] = clock.now();
+    if (middle[1] == 0 && root.done() >= tasks.size() * 3 / 4) middle[1] = clock.now();
+  }
+  double work_in_middle = 0;
+  for (std::size_t i = tasks.size() / 4; i < tasks.size() * 3 / 4; ++i) {
+    for (std::uint32_t k = 0; k < tasks[i].elements; ++k)
+      work_in_middle += static_cast<double>(tasks[i].lengths[k]);
   }
   root.stop();
   const auto end = static_cast<double>(std::max(clock.now(), root.free_at()));
@@ -401,10 +410,13 @@ void simulate(const World& world, const std::vector<double>& lengths, std::uint3
   for (const Dispatcher* dispatcher : dispatchers) busiest = std::max(busiest, dispatcher->busy());
   std::printf(
       "{\"form\": \"%s\", \"nodes\": %u, \"workers\": %llu, \"tasks\": %zu, \"seconds\": %.4f, "
-      "\"efficiency\": %.4f, \"rank_0_load\": %.4f, \"dispatcher_load\": %.4f, \"taken_back\": "
+      "\"efficiency\": %.4f, \"in_the_middle\": %.4f, \"rank_0_load\": %.4f, \"dispatcher_load\": "
+      "%.4f, \"taken_back\": "
       "%llu}\n",
       tree ? "tree" : "flat", nodes, static_cast<unsigned long long>(workers), count, end / 1e9,
-      work / (static_cast<double>(workers) * end), root.busy() / end, busiest / end,
+      work / (static_cast<double>(workers) * end),
+      work_in_middle / (static_cast<double>(workers) * static_cast<double>(middle[1] - middle[0])),
+      root.busy() / end, busiest / end,
       static_cast<unsigned long long>(root.scheduler().counts().taken_back));
   std::fflush(stdout);
 }
