@@ -140,10 +140,7 @@ class PipeLine final : public Line {
     const auto has_room = [&] {
       return full && (!channel::is_window_full(out) || out.shut.load() != channel::open);
     };
-    sync::Spinner spinner(spin_rounds, &events);
-    spinner
-        .yield_soon();  // it is an answer that is waited for: the server may be on this processor
-    while (spinner.once()) {
+    for (sync::Spinner spinner(spin_rounds, &events); spinner.once();) {
       if (is_over() || has_room()) return;
     }
     const auto key = events.prepare();

@@ -95,7 +95,6 @@ void Server::run() {
     bool worked = false;
     {
       sync::Spinner spinner(spin_rounds, &server_state(self_.record()).work);
-      spinner.yield_soon();  // who was answered may be on this processor
       while (!worked && spinner.once()) worked = turn(++turns_ % turns_between_looks == 0);
     }
     if (!worked && !ending_) sleep();
