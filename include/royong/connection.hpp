@@ -5,7 +5,7 @@
 #pragma once
 
 #include <chrono>       // for std::chrono::seconds
-#include <concepts>     // for std::convertible_to
+#include <concepts>     // for std::convertible_to, std::same_as
 #include <cstddef>      // for std::byte, std::size_t
 #include <cstdint>      // for std::int64_t
 #include <cstring>      // for std::memcpy
@@ -16,7 +16,7 @@
 #include <ranges>       // for std::ranges::contiguous_range
 #include <span>         // for std::span
 #include <string>       // for std::string
-#include <type_traits>  // for std::is_trivially_copyable_v
+#include <type_traits>  // for std::is_array_v, std::is_trivially_copyable_v
 #include <utility>      // for std::pair
 #include <vector>       // for std::vector
 
@@ -26,6 +26,7 @@
 #include "royong/detail/object.hpp"
 #include "royong/detail/type_hash.hpp"
 #include "royong/detail/wait.hpp"  // IWYU pragma: export
+#include "royong/error.hpp"        // IWYU pragma: export
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0 {
@@ -71,6 +72,7 @@ class ROYONG_API Connection {
    *  @throws TransferError  socket: it holds a handle or a function pointer
    */
   template <class T>
+    requires(!std::is_array_v<T> || !std::same_as<std::remove_extent_t<T>, char>)
   void send(const T& value) const {
     static_assert(detail::require_transferable<T>());
     constexpr std::uint64_t type = detail::type_hash<T>();
@@ -85,8 +87,11 @@ class ROYONG_API Connection {
       writer.commit();
     }
   }
-  /// Sends a text as `std::string`.
-  void send(const char* text) const { send(std::string(text)); }
+  /// Sends a text as `std::string`. (A template, so that `{}` is no null pointer to one.)
+  template <std::same_as<char> C>
+  void send(const C* text) const {
+    send(std::string(text));
+  }
 
   /** @brief Waits for a message and takes it.
    *  @throws TimeoutError   none came in time
@@ -114,8 +119,11 @@ class ROYONG_API Connection {
   void send_bytes(const R& range) const {
     send_bytes(std::as_bytes(std::span(std::ranges::data(range), std::ranges::size(range))));
   }
-  /// The same for a text, without its terminating zero.
-  void send_bytes(const char* text) const { send_bytes(std::string_view(text)); }
+  /// The same for a text, without its terminating zero. (A template, so that `{}` is no null pointer to one.)
+  template <std::same_as<char> C>
+  void send_bytes(const C* text) const {
+    send_bytes(std::string_view(text));
+  }
 
   /** @brief Waits for a message that `send_bytes` sent, and takes it.
    *  @param maxlength  bytes that are welcome; a longer message is `TransferError`, and ends all reading at this end in this process
@@ -124,6 +132,7 @@ class ROYONG_API Connection {
    */
   std::vector<std::byte> recv_bytes(std::int64_t maxlength = any_length,
                                     Timeout timeout = forever) const;
+  /// The same for any length.
   std::vector<std::byte> recv_bytes(Timeout timeout) const {
     return recv_bytes(any_length, timeout);
   }
@@ -146,6 +155,7 @@ class ROYONG_API Connection {
 
   /// Lets go of the end in this process, for all copies; calls in progress end with `UsageError`. Repeatable.
   void close() const noexcept { object_->close(); }
+  /// Whether `close` was called in this process.
   bool closed() const noexcept { return object_->closed(); }
   /// Whether this end can receive.
   bool readable() const noexcept { return !closed() && object_->readable(); }
@@ -242,6 +252,7 @@ struct ListenerOptions {
  */
 class ROYONG_API Listener {
  public:
+  /// Listens from now on. @throws as above
   explicit Listener(ListenerOptions options = {});
   Listener(Listener&& other) noexcept;
   Listener& operator=(Listener&& other) noexcept;

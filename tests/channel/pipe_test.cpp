@@ -52,6 +52,17 @@ TEST(Pipe, carries_values_both_ways) {
   EXPECT_EQ(a.recv<std::string>(), "a literal");
   b.send(4.5);
   EXPECT_EQ(a.recv<double>(), 4.5);
+  b.send('c');
+  EXPECT_EQ(a.recv<char>(), 'c');
+  char buffer[] = "in a buffer";
+  b.send(buffer);
+  EXPECT_EQ(a.recv<std::string>(), buffer);
+}
+
+TEST(Pipe, carries_an_empty_message_that_is_written_as_braces) {
+  const auto [a, b] = Pipe();
+  a.send_bytes({});
+  EXPECT_EQ(b.recv_bytes().size(), 0u);
 }
 
 TEST(Pipe, keeps_the_borders_and_the_order_of_messages) {
