@@ -69,60 +69,60 @@ ShareableItem to_item(const V& value) {
 
 class ShareableList;
 
-/** @brief One item of a ShareableList, as `list[i]` gives it.
+/** @brief One item of a ShareableList, as `list[i]` gives it: the value that was read, and a way to replace the item.
  *
- *  It stands for the item: reading it and assigning to it are the list's atomic operations. `auto x = list[i]` is another name of the item, not a copy of its
- *  value: write `ShareableItem x = list[i]`, or `list[i].get<std::int64_t>()`. Valid while the handle lives that it came from.
+ *  It is a variant: `std::get<std::string>(list[0])`, `std::holds_alternative`, `std::visit`, and `ShareableItem x = list[0]`. What it holds stays as it
+ *  was read; `list[i]` reads again. Assigning replaces the item in the list, for all who see it. Assign while the list's handle lives that it came from.
  *
  *  **Errors.** After `close` of the list every access is `UsageError`. Others are named at the members; the item is as it was then.
  *
  *  **Threads and processes.** As the list's members: by any thread of any process at any time, unrelated programs included.
  *
- *  **If the peer dies.** A process that dies in `store` has replaced the item, or has not; nobody reads half of one, and nobody is kept waiting.
+ *  **If the peer dies.** A process that dies in an assignment has replaced the item, or has not; nobody reads half of one, and nobody is kept waiting.
  *
  *  Example: examples/shareable_list.cpp
  */
-class ROYONG_API ShareableItemRef {
+class ROYONG_API ShareableItemRef : public ShareableItem {
  public:
-  /// Another name of the same item.
+  /// The same value, of the same item.
   ShareableItemRef(const ShareableItemRef&) = default;
 
-  /// The value. @throws UsageError the list is closed
-  ShareableItem load() const;
-  /// The value. @throws UsageError the list is closed
-  // NOLINTNEXTLINE(google-explicit-constructor): it stands for the item.
-  operator ShareableItem() const { return load(); }
-  /// The value as one of the types of ShareableItem. @throws std::bad_variant_access the item is of another type
+  /// The value as one of the types of ShareableItem. @throws std::bad_variant_access it is of another type
   template <class T>
-  T get() const {
-    return std::get<T>(load());
+  const T& get() const& {
+    return std::get<T>(*this);
+  }
+  template <class T>
+  T get() && {
+    return std::get<T>(std::move(*this));
   }
 
   /** @brief Replaces the item, by one of any type that fits its place.
    *  @throws UsageError it "exceeds available storage": see ShareableList::capacity. The item is as it was.
    */
-  void store(const ShareableItem& item) const;
+  void store(const ShareableItem& item);
   /// Replaces the item by a truth value, a number, a text, bytes, or `nullptr` for nothing. @throws UsageError as `store`; a number beyond 63 bits
   template <detail::ShareableValue V>
-  const ShareableItemRef& operator=(const V& value) const {
+  ShareableItemRef& operator=(const V& value) {
     store(detail::to_item(value));
     return *this;
   }
-  /// Copies the value of another item: two operations, one on each. @throws UsageError as `store`
-  const ShareableItemRef& operator=(const ShareableItemRef& other) const {
-    store(other.load());
+  /// Replaces the item by the value of another. @throws UsageError as `store`
+  ShareableItemRef& operator=(const ShareableItemRef& other) {
+    store(other);
     return *this;
   }
 
-  /// Whether the item has this type and value: the number 1 is neither `true` nor 1.0.
+  /// Whether the value has this type and is equal: the number 1 is neither `true` nor 1.0.
   template <detail::ShareableValue V>
   friend bool operator==(const ShareableItemRef& item, const V& value) {
-    return item.load() == detail::to_item(value);
+    return static_cast<const ShareableItem&>(item) == detail::to_item(value);
   }
 
  private:
   friend class ShareableList;
-  ShareableItemRef(const ShareableList& list, std::size_t index) : list_(list), index_(index) {}
+  ShareableItemRef(const ShareableList& list, std::size_t index, ShareableItem value)
+      : ShareableItem(std::move(value)), list_(list), index_(index) {}
   const ShareableList& list_;
   std::size_t index_;
 };
@@ -169,8 +169,9 @@ class ROYONG_API ShareableList {
   /// @throws UsageError as SharedMemory::open @throws std::system_error likewise @throws TransferError the segment is no list
   static ShareableList open(std::string_view name);
 
-  /// The item; a negative index counts from the end. @throws std::out_of_range
+  /// Reads the item, which may be assigned to; a negative index counts from the end. @throws std::out_of_range; UsageError the list is closed
   ShareableItemRef operator[](std::int64_t index) const;
+  /// How many items. @throws UsageError there is no list
   std::size_t size() const;
   /// All items. Each is whole; they may be of different moments.
   std::vector<Item> items() const;
@@ -188,7 +189,9 @@ class ROYONG_API ShareableList {
   /// Bytes that a text or bytes in this place may have; a negative index counts from the end. @throws std::out_of_range
   std::size_t capacity(std::int64_t index) const;
 
-  /// The segment: its name, `close`, `unlink`. @throws UsageError there is no list
+  /// The name for `open`. @throws UsageError there is no list
+  const std::string& name() const { return shm().name(); }
+  /// The segment: `close`, `unlink`. @throws UsageError there is no list
   const SharedMemory& shm() const;
 
   /// For the archive. As SharedMemory's; also @throws TransferError the segment is no list

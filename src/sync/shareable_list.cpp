@@ -327,7 +327,8 @@ const ShareableList::State& ShareableList::state() const {
 const SharedMemory& ShareableList::shm() const { return state().segment; }
 
 ShareableItemRef ShareableList::operator[](std::int64_t index) const {
-  return {*this, state().at(index)};
+  const std::size_t at = state().at(index);
+  return {*this, at, state_->read(at)};
 }
 
 std::size_t ShareableList::size() const { return state().slots.size(); }
@@ -356,8 +357,9 @@ std::size_t ShareableList::capacity(std::int64_t index) const {
   return static_cast<std::size_t>(state().slots[state().at(index)].room);
 }
 
-ShareableItem ShareableItemRef::load() const { return list_.state_->read(index_); }
-
-void ShareableItemRef::store(const ShareableItem& item) const { list_.state_->write(index_, item); }
+void ShareableItemRef::store(const ShareableItem& item) {
+  list_.state_->write(index_, item);
+  if (&item != this) ShareableItem::operator=(item);
+}
 
 }  // namespace royong::inline v0

@@ -71,6 +71,24 @@ TEST(ShareableList, gives_back_what_it_was_given) {
   EXPECT_THROW((*list)[0].get<double>(), std::bad_variant_access);
 }
 
+TEST(ShareableList, gives_items_that_are_variants) {
+  const Owned list("text", 7, nullptr);
+  EXPECT_EQ(std::get<std::string>((*list)[0]), "text");
+  EXPECT_EQ(std::get<std::int64_t>((*list)[1]), 7);
+  EXPECT_TRUE(std::holds_alternative<std::monostate>((*list)[2]));
+  EXPECT_EQ(std::visit([](const auto& value) { return sizeof(value); }, (*list)[1]), 8u);
+  EXPECT_THROW(std::get<bool>((*list)[1]), std::bad_variant_access);
+  EXPECT_FALSE((*list)[0] == (*list)[1]);
+
+  auto item = (*list)[1];
+  (*list)[1] = 8;
+  EXPECT_EQ(item, 7) << "what was read stays";
+  item = 9;
+  EXPECT_EQ(item, 9);
+  EXPECT_EQ((*list)[1], 9);
+  EXPECT_EQ(ShareableList::open(list->name())[1], 9);
+}
+
 TEST(ShareableList, changes_an_item_within_its_room_whatever_its_type) {
   const Owned list("eight ch", 1, Bytes(3));
   const ShareableList other = ShareableList::open(list->shm().name());
@@ -128,7 +146,7 @@ TEST(ShareableList, may_be_empty_or_none_or_closed) {
   EXPECT_THROW(none.shm(), UsageError);
   const Owned closed(1);
   closed->shm().close();
-  EXPECT_THROW_MESSAGE((*closed)[0].load(), UsageError, "is closed");
+  EXPECT_THROW_MESSAGE((*closed)[0], UsageError, "is closed");
   EXPECT_THROW((*closed)[0] = 2, UsageError);
 }
 
