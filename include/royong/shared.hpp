@@ -14,7 +14,7 @@
 #pragma once
 
 #include <algorithm>         // for std::ranges::copy
-#include <concepts>          // for std::convertible_to
+#include <concepts>          // for std::convertible_to, std::integral
 #include <cstddef>           // for std::size_t
 #include <cstdint>           // for std::int64_t
 #include <initializer_list>  // for std::initializer_list
@@ -25,6 +25,7 @@
 
 #include "royong/detail/cells.hpp"
 #include "royong/detail/type_hash.hpp"
+#include "royong/error.hpp"           // IWYU pragma: export
 #include "royong/shareable_list.hpp"  // IWYU pragma: export
 #include "royong/shared_memory.hpp"   // IWYU pragma: export
 
@@ -85,8 +86,10 @@ class RawArray {
 
  public:
   /// `n` zeros.
-  explicit RawArray(std::int64_t n) : RawArray(detail::Cells<T>::create(kind_, type_hash_, n)) {}
-  RawArray(std::initializer_list<T> values) : RawArray(static_cast<std::int64_t>(values.size())) {
+  template <std::integral N>
+  explicit RawArray(N n)
+      : RawArray(detail::Cells<T>::create(kind_, type_hash_, static_cast<std::int64_t>(n))) {}
+  RawArray(std::initializer_list<T> values) : RawArray(values.size()) {
     std::ranges::copy(values, begin());
   }
   /// A copy of the range's elements.
@@ -196,7 +199,9 @@ class Value {
   Value(const Value&) = default;
   Value& operator=(const Value&) = default;
 
+  /// The value.
   T load() const { return cells_.load(*cells_.data()); }
+  /// Replaces the value.
   void store(const T& value) const { cells_.store(*cells_.data(), value); }
   /// Stores, and returns what was there.
   T exchange(const T& value) const { return cells_.exchange(*cells_.data(), value); }
@@ -326,10 +331,6 @@ class ArrayGuard {
   ArrayGuard& operator=(const ArrayGuard&) = delete;
   ~ArrayGuard() { lock_.unlock(); }
 
-  /// All elements. Needed for guards that have no name: a range that ends with its expression is no span by itself.
-  // NOLINTNEXTLINE(google-explicit-constructor): it stands for the elements.
-  operator std::span<T>() const noexcept { return elements_; }
-
   std::size_t size() const noexcept { return elements_.size(); }
   T* data() const noexcept { return elements_.data(); }
   T* begin() const noexcept { return data(); }
@@ -349,6 +350,15 @@ class ArrayGuard {
   std::span<T> elements_;
 };
 
+}  // namespace royong::inline v0
+
+// The elements outlive the guard, so a guard without a name becomes a span as well. (An operator for that would be a second way
+// for one that has a name, of which compilers warn.)
+template <class T>
+inline constexpr bool std::ranges::enable_borrowed_range<royong::ArrayGuard<T>> = true;
+
+namespace royong::inline v0 {
+
 /** @brief A shared array whose single elements are read and written atomically. Its length is fixed.
  *
  *  For work on many elements hold `lock()`, or use RawArray. As with Value, single operations that need no lock do not wait for guards.
@@ -367,8 +377,10 @@ class Array {
 
  public:
   /// `n` zeros.
-  explicit Array(std::int64_t n) : Array(detail::Cells<T>::create(kind_, type_hash_, n)) {}
-  Array(std::initializer_list<T> values) : Array(static_cast<std::int64_t>(values.size())) {
+  template <std::integral N>
+  explicit Array(N n)
+      : Array(detail::Cells<T>::create(kind_, type_hash_, static_cast<std::int64_t>(n))) {}
+  Array(std::initializer_list<T> values) : Array(values.size()) {
     std::ranges::copy(values, cells_.data());
   }
   /// A copy of the range's elements.
@@ -378,6 +390,7 @@ class Array {
   Array(const Array&) = default;
   Array& operator=(const Array&) = default;
 
+  /// How many elements.
   std::size_t size() const noexcept { return cells_.size(); }
   /// @throws std::out_of_range
   T load(std::size_t i) const { return cells_.load(cells_.at(i)); }

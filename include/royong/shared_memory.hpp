@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include <concepts>     // for std::integral
 #include <cstddef>      // for std::byte, std::size_t
 #include <cstdint>      // for std::int64_t
 #include <memory>       // for std::shared_ptr
@@ -16,6 +17,7 @@
 #include <string_view>  // for std::string_view
 
 #include "royong/detail/flat.hpp"
+#include "royong/error.hpp"  // IWYU pragma: export
 
 namespace royong::inline v0 {
 
@@ -68,8 +70,11 @@ class ROYONG_API SharedMemory {
    *  @throws UsageError        a size below 1; a bad name; before `init`, unless it persists
    *  @throws std::system_error EEXIST: there is one of this name; ENOSPC, ENOMEM, EFBIG: the size cannot be had
    */
-  static SharedMemory create(std::int64_t size, std::optional<std::string_view> name = {},
-                             SharedMemoryOptions options = {});
+  template <std::integral Size>
+  static SharedMemory create(Size size, std::optional<std::string_view> name = {},
+                             SharedMemoryOptions options = {}) {
+    return create_bytes(static_cast<std::int64_t>(size), name, options);
+  }
 
   /** @brief Opens a segment that somebody has made. Needs no `init`.
    *  @throws UsageError        a bad name
@@ -93,6 +98,7 @@ class ROYONG_API SharedMemory {
   const std::string& name() const noexcept;
   /// In bytes, as it was when it was created or opened; 0 where there is no segment.
   std::size_t size() const noexcept;
+  /// Whether `close` was called in this process, or there is no segment.
   bool closed() const noexcept;
 
   /// Ends the access of this handle and its copies in this process; spans of it end too. Again: nothing.
@@ -118,6 +124,8 @@ class ROYONG_API SharedMemory {
 
  private:
   struct State;
+  static SharedMemory create_bytes(std::int64_t size, std::optional<std::string_view> name,
+                                   SharedMemoryOptions options);
   explicit SharedMemory(std::shared_ptr<const State> state) noexcept : state_(std::move(state)) {}
   detail::SegmentTicket ticket() const;
   static SharedMemory take(const detail::SegmentTicket& ticket);

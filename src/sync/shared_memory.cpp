@@ -69,8 +69,8 @@ std::string generated_name() {
 
 }  // namespace
 
-SharedMemory SharedMemory::create(std::int64_t size, std::optional<std::string_view> name,
-                                  SharedMemoryOptions options) {
+SharedMemory SharedMemory::create_bytes(std::int64_t size, std::optional<std::string_view> name,
+                                        SharedMemoryOptions options) {
   if (size < 1) {
     throw UsageError("the size of shared memory must be positive: " + std::to_string(size));
   }

@@ -359,6 +359,13 @@ TEST(Array, a_guard_without_a_name_is_a_span_for_one_call) {
   EXPECT_FALSE(a.get_lock().locked());
 }
 
+TEST(Array, a_guard_is_a_span_also_where_it_is_not_const) {
+  const Array<int> a{3, 1, 2};
+  auto guard = a.lock();
+  const std::span<int> span = guard;  // compilers warn where there is more than one way
+  EXPECT_EQ(span.data(), guard.data());
+}
+
 TEST(Array, a_guard_is_a_span) {
   const Array<int> a{3, 1, 2};
   {
