@@ -13,9 +13,11 @@
 #include <utility>      // for std::move
 #include <vector>       // for std::vector
 
+#include "royong/bind_front.hpp"  // IWYU pragma: export
 #include "royong/detail/call.hpp"
 #include "royong/detail/config.hpp"
 #include "royong/detail/object.hpp"
+#include "royong/error.hpp"  // IWYU pragma: export
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0 {

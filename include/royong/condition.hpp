@@ -10,6 +10,7 @@
 #include "royong/detail/config.hpp"
 #include "royong/detail/lockable.hpp"
 #include "royong/detail/object.hpp"
+#include "royong/error.hpp"  // IWYU pragma: export
 #include "royong/lock.hpp"
 #include "royong/timeout.hpp"
 

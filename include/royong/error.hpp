@@ -123,9 +123,13 @@ class ROYONG_API WorkerDied : public Error {
         task_(std::move(task)),
         node_(std::move(node)) {}
 
+  /// The dead worker; a number of `node()`, which may be another process by now.
   pid_t pid() const noexcept { return pid_; }
+  /// Its exit code, -N for signal N; nothing where the kernel could not tell.
   std::optional<int> exitcode() const noexcept { return exitcode_; }
+  /// The name (TaskOptions::name) or number of the task that was running.
   const std::string& task() const noexcept { return task_; }
+  /// The machine it ran on; empty for this one.
   const std::string& node() const noexcept { return node_; }
 
  private:

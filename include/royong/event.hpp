@@ -8,6 +8,7 @@
 
 #include "royong/detail/config.hpp"
 #include "royong/detail/object.hpp"
+#include "royong/error.hpp"  // IWYU pragma: export
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0 {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "royong/detail/config.hpp"
+#include "royong/error.hpp"  // IWYU pragma: export
 
 namespace royong::inline v0 {
 

@@ -12,6 +12,7 @@
 #include "royong/detail/lock_word.hpp"
 #include "royong/detail/lockable.hpp"
 #include "royong/detail/object.hpp"
+#include "royong/error.hpp"  // IWYU pragma: export
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0 {

@@ -30,7 +30,9 @@ class Timeout {
     duration_ = d <= d.zero() ? Clock::duration::zero() : std::chrono::ceil<Clock::duration>(d);
   }
 
+  /// Whether it has no end.
   constexpr bool is_forever() const noexcept { return duration_ == Clock::duration::max(); }
+  /// Whether it looks once and does not wait.
   constexpr bool is_poll() const noexcept { return duration_ == Clock::duration::zero(); }
   /// The time to wait; `Clock::duration::max()` for ever.
   constexpr Clock::duration duration() const noexcept { return duration_; }
