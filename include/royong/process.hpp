@@ -17,8 +17,11 @@
 
 #include <sys/types.h>  // for pid_t
 
+#include "royong/bind_front.hpp"  // IWYU pragma: export
 #include "royong/detail/call.hpp"
 #include "royong/detail/config.hpp"
+#include "royong/error.hpp"      // IWYU pragma: export
+#include "royong/exception.hpp"  // IWYU pragma: export
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0 {
@@ -70,11 +73,11 @@ struct ProcessOptions {
   ResourceLimits limits{};
 };
 
-/// The method used where none is named. @see set_start_method
+/// The method used where none is named. To ask does not fix it. @see set_start_method
 ROYONG_API StartMethod get_start_method();
 
 /** @brief Fixes the method used where none is named; at most once.
- *  @throws UsageError it was set or used before, unless `force`
+ *  @throws UsageError it was set before, or a process or pool started by it, unless `force`
  */
 ROYONG_API void set_start_method(StartMethod method, bool force = false);
 
@@ -118,8 +121,10 @@ ProcessPlan plan_call(ProcessOptions options, const F& f, Args&&... args) {
  */
 class ROYONG_API ProcessView {
  public:
+  /// As it was when the view was made.
   const std::string& name() const noexcept { return name_; }
   pid_t pid() const noexcept { return pid_; }
+  /// Whether it has not ended; always true of the current process.
   bool is_alive() const;
   /// Waits for the end. @return whether it has ended. @throws UsageError this is the current process
   bool join(Timeout timeout = forever) const;
@@ -166,6 +171,7 @@ class ROYONG_API ProcessView {
  */
 class ROYONG_API Process {
  public:
+  /// A process that will run `f(args...)`, each argument stored as its parameter says. Nothing starts yet. @throws ArenaFull handles in the arguments
   template <class F, class... Args>
     requires(!std::is_same_v<std::remove_cvref_t<F>, ProcessOptions> &&
              !std::is_same_v<std::remove_cvref_t<F>, Process> &&
@@ -173,6 +179,7 @@ class ROYONG_API Process {
   explicit Process(F f, Args&&... args)
       : Process(detail::plan_call({}, f, std::forward<Args>(args)...)) {}
 
+  /// Likewise, with options: `Process({.name = "loader", .daemon = true}, f, args...)`.
   template <class F, class... Args>
   explicit Process(ProcessOptions options, F f, Args&&... args)
       : Process(detail::plan_call(std::move(options), f, std::forward<Args>(args)...)) {}
@@ -215,6 +222,7 @@ class ROYONG_API Process {
 
   const std::string& name() const noexcept;
   void set_name(std::string name);  ///< @throws UsageError after start
+  /// Whether it is ended, and not waited for, when its parent ends.
   bool daemon() const;
   void set_daemon(bool daemon);      ///< @throws UsageError after start
   std::optional<pid_t> pid() const;  ///< nothing before start
@@ -239,7 +247,7 @@ ROYONG_API int cpu_count();
 /** @brief Runs `f` once in the forkserver before it makes the first process: what it loads, every later process has.
  *
  *  @param f a transferable callable without arguments. If it throws, the log gets a warning and the server goes on.
- *  @throws UsageError the forkserver runs already
+ *  @throws UsageError before `init`; the forkserver runs already
  */
 template <class F>
 void set_forkserver_preload(F f) {
@@ -289,6 +297,7 @@ class Context {
   StartMethod method_;
 };
 
+/// The factory of a start method. It leaves the default alone.
 inline Context get_context(StartMethod method) { return Context(method); }
 
 /** @brief Starts processes by fork, where nothing has to travel: any callable will do, capturing lambdas too.
@@ -316,6 +325,7 @@ class ForkContext {
   }
 };
 
+/// See ForkContext.
 inline ForkContext fork_context() { return {}; }
 
 }  // namespace royong::inline v0

@@ -13,6 +13,7 @@
 #include "pool/core.hpp"
 #include "pool/worker_main.hpp"
 #include "process/exit.hpp"
+#include "process/runtime.hpp"
 #include "royong/detail/exception.hpp"
 #include "royong/error.hpp"
 
@@ -34,7 +35,7 @@ void PoolImpl::start() {
   if (plan_.inline_tasks) return start_inline();
   if (plan_.threads) return;
   oom_kills_ = os::oom_kills();
-  if (!plan_.start_method) plan_.start_method = get_start_method();
+  if (!plan_.start_method) plan_.start_method = use_start_method();
   if (*plan_.start_method != StartMethod::fork) return;
   // Copies of this process as it is now, made by this thread: not of what it happens to be doing
   // when a task comes.

@@ -95,7 +95,7 @@ class ChildInStart {
  public:
   /// Up to the message that waits in its slot.
   ChildInStart(ProcessPlan plan, Child::OnDeath on_death)
-      : method_(plan.options.start_method ? *plan.options.start_method : get_start_method()),
+      : method_(plan.options.start_method ? *plan.options.start_method : use_start_method()),
         reservation_(method_ == StartMethod::forkserver && !plan.options.detached ? take_spare()
                                                                                   : std::nullopt),
         local_(std::move(plan.local)) {
@@ -112,7 +112,7 @@ class ChildInStart {
                .parent_pid = ::getpid(),
                .parent_name = own.name,
                .log_level = static_cast<std::int32_t>(log_level()),
-               .start_method = default_start_method(),
+               .start_method = get_start_method(),
                .directory = method_ == StartMethod::forkserver ? working_directory() : "",
                .limits = std::move(plan.options.limits),
                .call = std::move(plan.call)},

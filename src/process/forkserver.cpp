@@ -248,7 +248,7 @@ Launched launch_by_forkserver(memory::Owner slot, Readiness readiness) {
 
 void start_forkserver() {
   require_member();
-  if (default_start_method() != StartMethod::forkserver) return;
+  if (get_start_method() != StartMethod::forkserver) return;
   auto& own = client();
   const std::lock_guard lock(own.mutex);
   // One that dies is started again with the first process that is wanted.

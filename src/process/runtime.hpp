@@ -51,8 +51,8 @@ struct Runtime {
 
 Runtime& runtime() noexcept;
 
-/// The default, without fixing it as `get_start_method` does.
-StartMethod default_start_method();
+/// What `get_start_method` says, for a start: from now on only `force` changes it.
+StartMethod use_start_method();
 
 /// @throws UsageError this process cannot start others: the text names the fix
 void require_member();

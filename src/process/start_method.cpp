@@ -7,13 +7,13 @@
 
 namespace royong::inline v0 {
 
-StartMethod detail::default_start_method() {
-  const std::lock_guard lock(runtime().mutex);
-  return runtime().start_method;
+StartMethod get_start_method() {
+  const std::lock_guard lock(detail::runtime().mutex);
+  return detail::runtime().start_method;
 }
 
-StartMethod get_start_method() {
-  auto& own = detail::runtime();
+StartMethod detail::use_start_method() {
+  auto& own = runtime();
   const std::lock_guard lock(own.mutex);
   own.start_method_fixed = true;
   return own.start_method;

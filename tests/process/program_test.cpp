@@ -36,6 +36,11 @@ TEST(Program, that_starts_processes_in_static_initialisers_is_refused_and_is_no_
   EXPECT_EQ(end.output, "refused in the program\nrefused in a worker\nafter init\n");
 }
 
+TEST(Program, fixes_the_start_method_by_a_start_and_not_by_a_question) {
+  EXPECT_EQ(run({{program("start_method_use")}}).output, "forkserver, then set\n");
+  EXPECT_EQ(run({{program("start_method_use"), "start"}}).output, "forkserver, then fixed\n");
+}
+
 TEST(Program, with_threads_before_init_spawns_and_warns_once) {
   const Finished end = run({{program("threads_before_init")}});
   EXPECT_EQ(end.exit_code, 0) << end.error;

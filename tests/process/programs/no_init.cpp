@@ -2,7 +2,6 @@
 // Starts a process without init: the error must name the fix.
 #include <cstdio>
 
-#include "royong/error.hpp"
 #include "royong/process.hpp"
 
 int main() {
