@@ -25,8 +25,8 @@ target_include_directories(royong PRIVATE src)
 
 target_link_libraries(
   royong
-  PUBLIC Threads::Threads
-  PRIVATE spdlog::spdlog OpenSSL::SSL OpenSSL::Crypto ${CMAKE_DL_LIBS})
+  PUBLIC Threads::Threads spdlog::spdlog # what get_logger gives
+  PRIVATE OpenSSL::SSL OpenSSL::Crypto ${CMAKE_DL_LIBS})
 
 # A function is named to another process by the build-id of its module and its offset there, so every module that
 # uses royong needs a build-id. Not every linker writes one unasked.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // The library's log on stderr: every line says which process wrote it. Workers inherit the level.
-#include <spdlog/spdlog.h>
 #include <royong/init.hpp>
 #include <royong/logging.hpp>
 #include <royong/process.hpp>

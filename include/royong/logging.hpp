@@ -4,13 +4,11 @@
  */
 #pragma once
 
+#include <spdlog/logger.h>  // for spdlog::logger
+
 #include <memory>  // for std::shared_ptr
 
 #include "royong/detail/config.hpp"
-
-namespace spdlog {
-class logger;  // NOLINT(readability-identifier-naming): spdlog's
-}
 
 namespace royong::inline v0 {
 
@@ -30,7 +28,9 @@ enum class LogLevel : int {
  *
  *  Until `log_to_stderr` it writes warnings and worse to stderr. Each line is one write, so lines of several
  *  processes do not mix: `[LEVEL/PROCESS-NAME] message`. It is synchronous: nothing is lost when a process is killed after
- *  the call returned. Include <spdlog/spdlog.h> to use it.
+ *  the call returned.
+ *
+ *      get_logger()->info("working on {}", number);
  *
  *  **Threads and processes.** Thread-safe; each process has its own.
  *

@@ -11,6 +11,7 @@
 #include "royong/future.hpp"        // IWYU pragma: export
 #include "royong/init.hpp"          // IWYU pragma: export
 #include "royong/logging.hpp"       // IWYU pragma: export
+#include "royong/manager.hpp"       // IWYU pragma: export
 #include "royong/mapreduce.hpp"     // IWYU pragma: export
 #include "royong/pool.hpp"          // IWYU pragma: export
 #include "royong/process.hpp"       // IWYU pragma: export

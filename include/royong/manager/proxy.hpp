@@ -167,15 +167,15 @@ class TypeRegistration {
  *  Inside one program nothing need be registered. Where processes are started by spawn or forkserver, registration belongs where all of them pass: before `init`, or into a static
  *  initialiser.
  *  @param name     of the class, in both programs
- *  @param version  of the class: `find` refuses another one
+ *  @param revision of the class: `find` refuses another one
  *  @throws UsageError the name or the class is registered with something else
  *
  *  Example: examples/manager_remote.cpp
  */
 template <class T>
-TypeRegistration<T> register_type(std::string name, int version = 1) {
+TypeRegistration<T> register_type(std::string name, int revision = 1) {
   return TypeRegistration<T>(
-      detail::register_class(detail::served_type<detail::Hosted<T>>(), std::move(name), version));
+      detail::register_class(detail::served_type<detail::Hosted<T>>(), std::move(name), revision));
 }
 
 }  // namespace royong::inline v0
