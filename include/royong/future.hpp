@@ -137,11 +137,12 @@ class Future {
     return !done() ? state().engine()->progress(state()) : TaskProgress{};
   }
 
-  /** @brief Calls `f(future)` when the task has ended, at once when it has.
+  /** @brief Calls `f(future)` when the task has ended: at once, in this thread, if its end has been
+   *  seen (by `wait`, `get`, `done` ...).
    *
-   *  It runs on a thread of the pool that does nothing else: it may take its time, wait on other
-   *  futures, submit, and terminate the pool. What it throws goes to the log. Callbacks of one
-   *  future run in the order in which they were added.
+   *  Otherwise it runs on a thread of the pool that does nothing else: it may take its time, wait on
+   *  other futures, submit, and terminate the pool. What it throws goes to the log. Callbacks that
+   *  were added before the end run in the order in which they were added.
    *  @param f any callable, capturing or not; it runs in this process
    */
   template <class F>
@@ -153,7 +154,9 @@ class Future {
       F callable;
       Future future;
     };
-    state().engine()->add_callback(state(), std::make_unique<Run>(std::move(f), *this));
+    auto run = std::make_unique<Run>(std::move(f), *this);
+    if (state().has_ended()) return detail::run_callback(*run);
+    state().engine()->add_callback(state(), std::move(run));
   }
 
   /// Whether it names a task.

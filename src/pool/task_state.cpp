@@ -1,12 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "royong/detail/task_state.hpp"
 
+#include "logging/log.hpp"
 #include "memory/blocks.hpp"
 #include "process/exit.hpp"
 #include "royong/detail/exception.hpp"
 #include "royong/error.hpp"
 
 namespace royong::inline v0::detail {
+
+void run_callback(Callback& callback) noexcept {
+  try {
+    callback.run();
+  } catch (const std::exception& error) {
+    log(LogLevel::error, "a callback of a future failed: {}", error.what());
+  } catch (...) {
+    log(LogLevel::error, "a callback of a future failed");
+  }
+}
 
 TaskBlock::TaskBlock(std::size_t bytes) : offset_(memory::allocate(bytes)) {}
 

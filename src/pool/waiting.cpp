@@ -282,11 +282,7 @@ void PoolImpl::callback_main() {
     auto callback = std::move(callbacks_.front());
     callbacks_.pop_front();
     lock.unlock();
-    try {
-      callback->run();
-    } catch (...) {
-      log(LogLevel::error, "a callback of a future failed: {}", what_of(std::current_exception()));
-    }
+    run_callback(*callback);
     callback.reset();
     lock.lock();
   }

@@ -226,6 +226,26 @@ TEST_P(PoolLifetime, callbacks_run_in_order_though_one_throws) {
   EXPECT_THAT(notes.values, ElementsAre(50, 2, 3));
 }
 
+TEST_P(PoolLifetime, a_callback_on_what_has_ended_runs_at_once_and_here) {
+  std::optional<mp::Future<int>> future;
+  std::thread::id where;
+  const auto note = [&](const mp::Future<int>& f) {
+    EXPECT_EQ(f.get(), 9);
+    where = std::this_thread::get_id();
+  };
+  {
+    mp::Pool pool = make(1);
+    future = pool.apply_async(square, 3);
+    future->wait();
+    future->add_done_callback(note);
+    EXPECT_EQ(where, std::this_thread::get_id());
+    future->add_done_callback([](const mp::Future<int>&) { throw std::runtime_error("a test's"); });
+  }
+  where = {};
+  future->add_done_callback(note);
+  EXPECT_EQ(where, std::this_thread::get_id()) << "the pool has ended";
+}
+
 TEST_P(PoolLifetime, callbacks_may_wait_submit_and_terminate) {
   Notes notes;
   mp::Pool pool = make(1);
@@ -244,8 +264,11 @@ TEST_P(PoolLifetime, a_slow_callback_stops_nobody) {
   std::mutex gate;
   std::unique_lock closed(gate);
   mp::Pool pool = make(1);
-  pool.apply_async(square, 1).add_done_callback(
-      [&](const mp::Future<int>&) { std::lock_guard wait(gate); });
+  const mp::Event open;
+  pool.apply_async(held, open, 1).add_done_callback([&](const mp::Future<int>&) {
+    std::lock_guard wait(gate);
+  });
+  open.set();
   std::vector<mp::Future<int>> futures;
   for (int i = 0; i < 200; ++i) futures.push_back(pool.apply_async(square, i));
   for (int i = 0; i < 200; ++i) EXPECT_EQ(futures[static_cast<std::size_t>(i)].get(), i * i);

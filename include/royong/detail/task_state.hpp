@@ -89,6 +89,8 @@ class Callback {
   virtual ~Callback() = default;
   virtual void run() = 0;
 };
+/// Runs it; what it throws goes to the log.
+ROYONG_API void run_callback(Callback& callback) noexcept;
 
 /// How a task ended, as its future sees it. Not 0 says that everything else in the state may be
 /// read.
