@@ -141,6 +141,10 @@ TEST_P(PoolResults, of_parallel_for_cover_every_index) {
   pool.parallel_for(23, mark, file("m"));
   for (int i = 0; i < 23; ++i) EXPECT_EQ(read_text(file("m") + std::to_string(i)), "x") << i;
   pool.parallel_for(0, mark, file("m"));
+  // Arguments are converted as in a call, without a warning from the library's headers.
+  pool.parallel_for(23, [](int begin, long end) {
+    if (begin < 0 || end > 23) throw std::out_of_range("indices");
+  });
 }
 
 TEST_P(PoolResults, that_can_only_be_moved_are_moved) {

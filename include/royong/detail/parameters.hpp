@@ -142,6 +142,10 @@ Stored<P, A&&> store(A&& argument) {
   if constexpr (is_view<P>) {
     const std::remove_cvref_t<P> view(std::forward<A>(argument));
     return {view.begin(), view.end()};
+  } else if constexpr (std::is_arithmetic_v<Stored<P, A&&>> &&
+                       std::is_arithmetic_v<std::remove_cvref_t<A>>) {
+    // As in a call of the function; a warning here would not point at the caller.
+    return static_cast<Stored<P, A&&>>(argument);
   } else {
     return std::forward<A>(argument);
   }
