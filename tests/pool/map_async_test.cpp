@@ -177,10 +177,8 @@ TEST_P(MapAsync, of_more_than_the_arena_holds_waits_for_the_first_chunks) {
     EXPECT_EQ(plain.get().size(), std::size_t{4} << 20);
     pool.map_async([](int) {}, std::vector<int>(4 << 20, 3)).get();
   }
-  // Calls of 20 MB that are written, and results of 10 MB.
+  // Calls of 20 MB that are written.
   const std::vector<std::string> texts(1000, std::string(20'000, 'x'));
-  EXPECT_EQ(pool.map_async({.chunksize = 5}, enlarge, texts).get(),
-            std::vector<std::string>(1000, std::string(10'000, 'x')));
   EXPECT_THROW(
       pool.map_async(
               {.chunksize = 5},
