@@ -256,6 +256,8 @@ void PoolImpl::driver_main() {
     } else if (leader_ != nullptr || user_led_) {
       user_led_ = false;
       lock.wait_until(driver_.wake, Timeout::Clock::now() + driver_patience);
+      // A leader looks at the clock when it goes to sleep, and one that always finds results never does.
+      check_deadlines(Timeout::Clock::now());
     } else {
       leader_ = &driver_;
       lead(lock, driver_, Instant::max());
