@@ -31,7 +31,7 @@ struct FutureAccess;
  *  a nested
  *  `RemoteError`; or `CancelledError`, `TimeoutError` (the task's own limit passed), `WorkerDied`,
  *  `BrokenProcessPool`, `TransferError` (the result cannot be decoded),
- *  `ArenaFull` (the result did not fit). Members of a default-constructed future throw
+ *  `ArenaFull` (the result is longer than the arena's quota). Members of a default-constructed future throw
  *  `InvalidStateError`.
  *
  *  **Threads and processes.** Thread-safe. At home in one process: not transferable.

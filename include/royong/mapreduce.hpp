@@ -16,8 +16,8 @@
 #include <utility>        // for std::exchange, std::move
 #include <vector>         // for std::vector
 
+#include "royong/detail/local.hpp"
 #include "royong/pool.hpp"
-#include "royong/thread_pool.hpp"
 
 namespace royong::inline v0 {
 
@@ -51,8 +51,9 @@ template <class K, class V>
 inline constexpr bool is_worker_side_parameter<Emitter<K, V>> = true;
 
 /// Adds a value to a map, with what is there already.
-template <class K, class V, class Combine>
-void combine_into(std::unordered_map<K, V>& map, K&& key, V&& value, const Combine& combine) {
+template <class Map, class Combine>
+void combine_into(Map& map, typename Map::key_type&& key, typename Map::mapped_type&& value,
+                  const Combine& combine) {
   const auto [place, is_new] = map.try_emplace(std::move(key), std::move(value));
   if (!is_new) place->second = combine(std::move(place->second), std::move(value));
 }
@@ -191,7 +192,7 @@ class PairMerger {
   /// thunk | combine | count | blocks
   static void run(Reader& in, Writer& out) {
     ChunkClock clock(out);
-    const Combine combine = decode_callable<Combine>(in);
+    const auto combine = decode_callable<Combine>(in);
     std::uint64_t count = 0;
     in.read_plain(count);
     std::unordered_map<K, V> all;
@@ -310,8 +311,8 @@ template <class K, class V, class In, class Mapper, class Combine>
 struct MapReduceCall {
   static void run(Reader& in, Writer& out) {
     ChunkClock clock(out);
-    Mapper mapper = decode_callable<Mapper>(in);
-    const Combine combine = decode_callable<Combine>(in);
+    auto mapper = decode_callable<Mapper>(in);
+    const auto combine = decode_callable<Combine>(in);
     Emitter<K, V> emitter = EmitterAccess::make<K, V>(combine);
     std::uint64_t count = 0;
     in.read_plain(count);

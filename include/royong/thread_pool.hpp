@@ -9,7 +9,7 @@
 
 #include "royong/basic_pool.hpp"
 #include "royong/detail/local.hpp"
-#include "royong/pool.hpp"
+#include "royong/this_task.hpp"
 
 namespace royong::inline v0 {
 

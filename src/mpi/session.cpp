@@ -109,6 +109,12 @@ void Session::require_open() const {
     throw UsageError("the executor was terminated: it takes no more tasks");
 }
 
+void Session::check_open() {
+  require_home();
+  Lock lock(cluster_.mutex());
+  require_open();
+}
+
 void Session::note_if_done() {
   if (mode_ != Mode::open && scheduler_.live() == 0) done_.store(1, std::memory_order_release);
 }

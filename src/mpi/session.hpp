@@ -37,6 +37,7 @@ class Session final : public MpiCore, private NodeActions {
   /// Makes the pools, waits for the nodes. @throws as MPIPoolExecutor; then nothing is left
   void start();
 
+  void check_open() override;
   void submit(TaskState& state, royong::detail::Writer& call) override;
   void close() override;
   void terminate() override { end_everything(false); }

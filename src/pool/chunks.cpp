@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "memory/arena.hpp"
-
 namespace royong::inline v0::detail {
 namespace {
 
@@ -31,7 +29,7 @@ ChunkSizer::ChunkSizer(std::size_t elements, int chunksize, int workers, std::si
 std::size_t ChunkSizer::next() noexcept {
   std::size_t size = fixed_;
   if (size == 0 && !guess_) {
-    size = std::min(std::max<std::size_t>(left_ / (4 * workers_), 1), limit_);
+    size = std::min(std::max<std::size_t>(left_ / (64 * workers_), 1), limit_);
   } else if (size == 0 && per_element_ < 0) {
     size = first_;
   } else if (size == 0) {
@@ -49,11 +47,6 @@ void ChunkSizer::learn(std::size_t elements, std::int64_t nanoseconds) noexcept 
   const double now = static_cast<double>(nanoseconds) / static_cast<double>(elements);
   // Elements may become longer on the way: that is believed at once, the opposite bit by bit.
   per_element_ = now > per_element_ ? now : (per_element_ + now) / 2;
-}
-
-bool is_arena_tight() noexcept {
-  const auto usage = memory::arena_usage();
-  return usage.quota - std::min(usage.used, usage.quota) < usage.quota / 4;
 }
 
 ChunkWindow::~ChunkWindow() {

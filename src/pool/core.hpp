@@ -123,6 +123,14 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
     bool ended = false;
   };
 
+  /// A result that comes in pieces.
+  struct Pieces {
+    std::unique_ptr<std::byte[]> bytes;
+    std::uint64_t length = 0;
+    std::uint64_t filled = 0;
+    std::exception_ptr error;  // they are read, and thrown away
+  };
+
   /// The pool's end of one worker.
   struct Link {
     ChannelHandle channel;
@@ -132,6 +140,7 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
     std::exception_ptr no_channel;        // why there is none
     std::shared_ptr<Child> child;         // nothing until it has been started
     std::uint64_t life = 0;               // which of the workers that had this place
+    Pieces pieces;                        // of the task that it has done
     bool stop_unsent = false;             // the ring was full when it was asked to stop
     int signal = 0;                       // to be sent as soon as there is a child
     Instant kill_at = Instant::max();     // it was asked to end: by then it has
@@ -162,6 +171,7 @@ class PoolImpl final : public PoolCore, private SchedulerActions {
   bool take_result(std::uint32_t worker, const ResultHeader& header);
   void take_news(std::uint32_t worker, const ResultHeader& header);
   void store_result(TaskState& state, Link& link, const ResultHeader& header);
+  bool take_piece(Link& link, const ResultHeader& header);
   void drop_ring(Link& link);
   std::exception_ptr ending_error(TaskState& state);
   void ring_worker(Link& link) noexcept;

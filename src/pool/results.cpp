@@ -147,6 +147,7 @@ std::uint32_t PoolImpl::drain(std::uint32_t worker) {
   std::uint32_t count = 0;
   ResultConsumer& results = links_[worker].results;
   ResultHeader header;
+  bool is_waited_for = false;
   for (;; ++count) {
     const auto look = results.peek(header);
     if (look == ResultConsumer::Look::nothing) break;
@@ -156,9 +157,11 @@ std::uint32_t PoolImpl::drain(std::uint32_t worker) {
       break;
     }
     results.skip(header);
+    is_waited_for |= static_cast<ResultKind>(header.kind) == ResultKind::piece;
   }
   if (count == 0) return 0;
   results.release();
+  if (is_waited_for) ring_worker(links_[worker]);
   scheduler_.drained(worker, count, scheduler_.wants_time(worker) ? now_ns() : 0);
   return count;
 }
@@ -169,6 +172,8 @@ bool PoolImpl::take_result(std::uint32_t worker, const ResultHeader& header) {
     take_news(worker, header);
     return true;
   }
+  if (static_cast<ResultKind>(header.kind) == ResultKind::piece)
+    return take_piece(links_[worker], header);
   Task* task = scheduler_.completed(worker, header.sequence);
   if (task == nullptr) return scheduler_.mode() == Scheduler::Mode::terminated;
   auto& state = static_cast<TaskState&>(*task);
@@ -180,7 +185,7 @@ bool PoolImpl::take_result(std::uint32_t worker, const ResultHeader& header) {
         std::rethrow_exception(state.take_error());
       from_worker_ = true;
     } else if (static_cast<ResultKind>(header.kind) == ResultKind::arena_full) {
-      throw ArenaFull("the result of " + state.label() + " does not fit the arena");
+      throw ArenaFull("the result of " + state.label() + " is longer than the arena's quota");
     } else {
       store_result(state, links_[worker], header);
       from_worker_ = true;
@@ -197,9 +202,16 @@ bool PoolImpl::take_result(std::uint32_t worker, const ResultHeader& header) {
 
 void PoolImpl::store_result(TaskState& state, Link& link, const ResultHeader& header) {
   std::span<std::byte> result;
-  if (header.by_block == 0) {
+  if (header.placement == ResultPlacement::here) {
     result = {state.make_result(header.length), header.length};
     link.results.copy(header, result.data());
+  } else if (header.placement == ResultPlacement::in_pieces) {
+    Pieces pieces = std::exchange(link.pieces, {});
+    if (pieces.error) std::rethrow_exception(pieces.error);
+    if (pieces.filled != pieces.length || pieces.length == 0)
+      throw TransferError("the result of " + state.label() + " has not come as a whole");
+    result = {pieces.bytes.get(), pieces.length};
+    state.adopt_result(std::move(pieces.bytes), pieces.length);
   } else {
     BlockRange range;
     link.results.copy(header, &range);
@@ -213,6 +225,34 @@ void PoolImpl::store_result(TaskState& state, Link& link, const ResultHeader& he
   }
   // From the channel to the task: so they live until the future has been read, or is dropped.
   if (header.has_handles != 0) state.extra().handles = hold_handles(result);
+}
+
+/// @return false: it makes no sense
+bool PoolImpl::take_piece(Link& link, const ResultHeader& header) {
+  Pieces& pieces = link.pieces;
+  std::byte payload[ResultProducer::max_payload];
+  if (header.length > sizeof payload) return false;
+  if (header.length == 0) {
+    pieces = {};  // of a task that was aborted, say
+    return true;
+  }
+  link.results.copy(header, payload);
+  std::span<const std::byte> bytes(payload, header.length);
+  if (pieces.length == 0) {
+    if (bytes.size() < sizeof pieces.length) return false;
+    std::memcpy(&pieces.length, bytes.data(), sizeof pieces.length);
+    bytes = bytes.subspan(sizeof pieces.length);
+    if (pieces.length == 0 || pieces.length > memory::arena_usage().quota) return false;
+    try {
+      pieces.bytes = std::make_unique_for_overwrite<std::byte[]>(pieces.length);
+    } catch (const std::bad_alloc&) {
+      pieces.error = std::current_exception();
+    }
+  }
+  if (bytes.size() > pieces.length - pieces.filled) return false;
+  if (!pieces.error) std::memcpy(pieces.bytes.get() + pieces.filled, bytes.data(), bytes.size());
+  pieces.filled += bytes.size();
+  return true;
 }
 
 /// What a worker says of itself.

@@ -89,7 +89,15 @@ enum class ResultKind : std::uint32_t {
   exception,           ///< payload: the exception that escaped
   ready,               ///< the worker lives and its initializer has run
   initializer_failed,  ///< payload: the exception that escaped the initializer
-  arena_full,          ///< the task ended but its result does not fit the arena
+  arena_full,          ///< the task ended but its result is longer than the arena may be
+  piece,  ///< payload: a part of a result, after its length; or nothing, before all of them
+};
+
+/// Where a result lies.
+enum class ResultPlacement : std::uint8_t {
+  here = 0,   ///< it is the payload
+  by_block,   ///< in an arena block: the payload is its BlockRange
+  in_pieces,  ///< in the pieces before; there is no payload
 };
 
 /// Head of an entry of the result ring; the payload follows and may go on at the ring's beginning.
@@ -97,7 +105,7 @@ struct ResultHeader {
   std::uint64_t sequence;  ///< of the task
   std::uint32_t length;    ///< bytes of payload
   std::uint16_t kind;
-  std::uint8_t by_block;  ///< the payload is a BlockRange
+  ResultPlacement placement = ResultPlacement::here;
   /// The message ends with the list of its handles (Writer::write_handle_list).
   std::uint8_t has_handles = 0;
 };
@@ -220,8 +228,8 @@ inline bool withdraw(TaskEntry& entry) noexcept {
 
 /** @brief The worker's end of the result ring.
  *
- *  There is always room for a result by block, for as many tasks as the pool lets a worker have: a
- *  worker never waits for its pool to read.
+ *  There is always room for a result by block, for as many tasks as the pool lets a worker have. So a
+ *  worker waits for its pool to read only where the arena has no room for such a block: then the result comes in pieces.
  */
 class ResultProducer {
  public:
@@ -238,13 +246,17 @@ class ResultProducer {
 
   /// Whether a payload of this length may go inside the ring; else it has to go by block.
   bool fits_inline(std::uint64_t length) noexcept {
-    if (length > result_ring_bytes / 8) return false;
+    if (length > max_payload) return false;
     const std::uint64_t size = round_up(sizeof(ResultHeader) + length, result_alignment);
-    if (size <= by_block_size) return true;
-    if (local_tail_ + size + reserve - cached_head_ <= result_ring_bytes) return true;
-    cached_head_ = head_->load(std::memory_order_acquire);
-    return local_tail_ + size + reserve - cached_head_ <= result_ring_bytes;
+    return size <= by_block_size || has_room(size);
   }
+  /// The same for a piece of one, which leaves the reserve alone.
+  bool fits_piece(std::uint64_t length) noexcept {
+    return has_room(round_up(sizeof(ResultHeader) + length, result_alignment));
+  }
+
+  /// The longest payload that goes inside the ring.
+  static constexpr std::uint64_t max_payload = result_ring_bytes / 8;
 
   /// Writes and commits one result.
   void put(const ResultHeader& header, const void* payload) noexcept {
@@ -260,13 +272,22 @@ class ResultProducer {
   }
 
  private:
+  bool has_room(std::uint64_t size) noexcept {
+    if (local_tail_ + size + reserve - cached_head_ <= result_ring_bytes) return true;
+    cached_head_ = head_->load(std::memory_order_acquire);
+    return local_tail_ + size + reserve - cached_head_ <= result_ring_bytes;
+  }
+
   std::byte* data_;
   std::atomic<std::uint64_t>* tail_;
   const std::atomic<std::uint64_t>* head_;
   std::uint64_t local_tail_ = 0;
   std::uint64_t cached_head_ = 0;
 };
-static_assert(ResultProducer::reserve + result_ring_bytes / 8 < result_ring_bytes);
+// Of a result in pieces the first entry and the last one are in the reserve.
+static_assert(ResultProducer::by_block_size >= 2 * sizeof(ResultHeader));
+static_assert(ResultProducer::reserve + ResultProducer::max_payload + sizeof(ResultHeader) <
+              result_ring_bytes);
 static_assert(task_ring_bytes / task_alignment <= ResultProducer::max_outstanding);
 
 /// The pool's end of the result ring. One thread at a time. Believes nothing: a worker may have
@@ -293,7 +314,7 @@ class ResultConsumer {
     std::memcpy(&header, data_ + (local_head_ & (result_ring_bytes - 1)), sizeof header);
     const std::uint64_t available = cached_tail_ - local_head_;
     if (available > result_ring_bytes || sizeof header + header.length > available ||
-        (header.by_block != 0 && header.length != sizeof(BlockRange)))
+        (header.placement == ResultPlacement::by_block && header.length != sizeof(BlockRange)))
       return Look::nonsense;
     return Look::result;
   }

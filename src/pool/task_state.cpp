@@ -46,6 +46,12 @@ void TaskState::adopt_result(std::uint64_t block, std::uint64_t size) noexcept {
   storage_ = Storage::block;
 }
 
+void TaskState::adopt_result(std::unique_ptr<std::byte[]> bytes, std::uint64_t size) noexcept {
+  size_ = size;
+  heap_ = bytes.release();
+  storage_ = Storage::heap;
+}
+
 std::span<const std::byte> TaskState::bytes() const {
   switch (storage_) {
     case Storage::here: return {here_, size_};

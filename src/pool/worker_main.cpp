@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -87,10 +88,10 @@ class Worker {
     Writer error(carrier_);
     const bool fine = initializer.empty() || run_task(initializer, error);
     // An explanation too long for the ring would be cut, and a cut one cannot be decoded.
-    if (error.size() > result_ring_bytes / 8) error.clear();
+    if (error.size() > ResultProducer::max_payload) error.clear();
     results_.put(
         {0, fine ? 0 : static_cast<std::uint32_t>(error.size()),
-         static_cast<std::uint16_t>(fine ? ResultKind::ready : ResultKind::initializer_failed), 0},
+         static_cast<std::uint16_t>(fine ? ResultKind::ready : ResultKind::initializer_failed)},
         error.bytes().data());
     error.commit();
     bell_.notify_all();
@@ -99,7 +100,7 @@ class Worker {
 
   /// A thread's initializer has run.
   void be_ready() {
-    results_.put({0, 0, static_cast<std::uint16_t>(ResultKind::ready), 0}, small_);
+    results_.put({0, 0, static_cast<std::uint16_t>(ResultKind::ready)}, small_);
     bell_.notify_all();
   }
 
@@ -151,7 +152,7 @@ class Worker {
       write_trace(entry, began, fine);
     ResultHeader header{
         entry.sequence, 0,
-        static_cast<std::uint16_t>(fine ? ResultKind::value : ResultKind::exception), 0};
+        static_cast<std::uint16_t>(fine ? ResultKind::value : ResultKind::exception)};
     header.has_handles = result.write_handle_list() ? 1 : 0;
     if (results_.fits_inline(result.size())) {
       header.length = static_cast<std::uint32_t>(result.size());
@@ -171,7 +172,7 @@ class Worker {
     const bool fine = state->run_here();
     running = nullptr;
     results_.put({entry.sequence, 0,
-                  static_cast<std::uint16_t>(fine ? ResultKind::value : ResultKind::exception), 0},
+                  static_cast<std::uint16_t>(fine ? ResultKind::value : ResultKind::exception)},
                  small_);
   }
 
@@ -196,21 +197,61 @@ class Worker {
         block_.prepare(bytes.size());
         std::memcpy(block_.bytes().data(), bytes.data(), bytes.size());
       }
-      const BlockRange range{block_.give_up(), bytes.size()};
-      memory::set_owner(range.offset, owner_);
-      header.by_block = 1;
-      header.length = sizeof range;
-      results_.put(header, &range);
+    } catch (const ArenaFull&) {
+      if (bytes.size() <= memory::arena_usage().quota) return put_in_pieces(header, bytes);
+      header.kind = static_cast<std::uint16_t>(ResultKind::arena_full);
+      header.has_handles = 0;
+      results_.put(header, small_);
+      result.clear();  // its handles are not on their way
+      return;
+    }
+    const BlockRange range{block_.give_up(), bytes.size()};
+    memory::set_owner(range.offset, owner_);
+    header.placement = ResultPlacement::by_block;
+    header.length = sizeof range;
+    results_.put(header, &range);
+    try {
       // The next result is probably like this one: then it is written in place. Not if that takes
       // the last memory.
       block_.prepare(bytes.size() + bytes.size() / 8);
     } catch (const ArenaFull&) {
-      if (header.by_block != 0) return;
-      header.kind = static_cast<std::uint16_t>(ResultKind::arena_full);
-      header.length = 0;
-      header.has_handles = 0;
-      results_.put(header, small_);
-      result.clear();  // its handles are not on their way
+    }
+  }
+
+  /** @brief The arena has no room: other results that nobody has read may fill it, and calls that wait. Through the ring it comes to the heap of
+   *  the pool's process.
+   *
+   *  Somebody there always comes to read: who waits for this result or for one behind it, or the pool's own thread, where something waits behind this
+   *  task. Who has read a piece wakes the worker; so before it waits the first time there is an empty one. Nothing is the task's result before the last entry.
+   */
+  void put_in_pieces(ResultHeader& header, std::span<const std::byte> bytes) {
+    std::byte piece[ResultProducer::max_payload];
+    const auto put_piece = [&](std::size_t size) {
+      results_.put({header.sequence, static_cast<std::uint32_t>(size),
+                    static_cast<std::uint16_t>(ResultKind::piece)},
+                   piece);
+      bell_.notify_all();
+    };
+    put_piece(0);
+    const std::uint64_t length = bytes.size();
+    std::memcpy(piece, &length, sizeof length);
+    for (std::size_t used = sizeof length; !bytes.empty(); used = 0) {
+      const std::size_t more = std::min(bytes.size(), sizeof piece - used);
+      std::memcpy(piece + used, bytes.data(), more);
+      bytes = bytes.subspan(more);
+      wait_for_room(used + more);
+      put_piece(used + more);
+    }
+    header.placement = ResultPlacement::in_pieces;
+    results_.put(header, small_);
+  }
+
+  /// Until the pool has read enough.
+  void wait_for_room(std::size_t piece) {
+    while (!results_.fits_piece(piece)) {
+      const auto key = memory_.bed.events.prepare();
+      if (results_.fits_piece(piece)) return;
+      memory_.bed.events.wait(key, Instant::max());
     }
   }
 

@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "memory/arena.hpp"
 #include "memory/objects.hpp"
 #include "pool/functions.hpp"
+#include "pool/small_arena.hpp"
 #include "process/every_start_method.hpp"
 #include "royong/pool.hpp"
 #include "royong/sync.hpp"
@@ -143,10 +143,10 @@ TEST_P(Handles, in_results_of_a_worker_that_dies_while_it_writes_them_are_let_go
 TEST_P(Handles, in_results_that_do_not_fit_the_arena_are_let_go_of) {
   mp::Pool pool = make(1);
   const auto before = live_objects();
-  const auto quota = mp::memory::arena_usage().quota;
-  mp::memory::set_arena_quota(mp::memory::arena_usage().used + (4 << 20));
-  EXPECT_THROW(pool.apply(make_large, std::size_t{8} << 20), mp::ArenaFull);
-  mp::memory::set_arena_quota(quota);
+  {
+    const SmallArena small(4 << 20);
+    EXPECT_THROW(pool.apply(make_large, std::size_t{64} << 20), mp::ArenaFull);
+  }
   expect_objects(before);
 }
 

@@ -11,6 +11,7 @@
 #include "memory/arena.hpp"
 #include "pool/functions.hpp"
 #include "pool/held.hpp"
+#include "pool/small_arena.hpp"
 #include "process/every_start_method.hpp"
 #include "royong/exception.hpp"
 #include "royong/pool.hpp"
@@ -159,12 +160,10 @@ TEST_P(HostileTask, that_computes_for_ever) {
 TEST_P(HostileTask, whose_result_is_larger_than_the_quota) {
   mp::Pool pool = make(1);
   expect_life(pool);
-  const auto before = mp::memory::arena_usage().quota;
-  mp::memory::set_arena_quota(mp::memory::arena_usage().used + (16 << 20));
+  const SmallArena small(16 << 20);
   EXPECT_THROW(pool.apply(make_bytes, std::size_t{64} << 20), mp::ArenaFull);
   EXPECT_EQ(pool.apply(make_bytes, std::size_t{4} << 20).size(), std::size_t{4} << 20);
   expect_life(pool);
-  mp::memory::set_arena_quota(before);
 }
 
 TEST(HostileTaskOnce, whose_result_is_very_large) {

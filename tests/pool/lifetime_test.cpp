@@ -8,9 +8,9 @@
 #include <mutex>
 #include <optional>
 
-#include "memory/arena.hpp"
 #include "pool/functions.hpp"
 #include "pool/held.hpp"
+#include "pool/small_arena.hpp"
 #include "process/every_start_method.hpp"
 #include "royong/pool.hpp"
 #include "support/eventually.hpp"
@@ -284,27 +284,13 @@ TEST_P(PoolLifetime, futures_outlive_their_pool) {
   EXPECT_EQ(large->get().size(), 1U << 20);
 }
 
-/// Lowers the quota of the arena for a while.
-class SmallArena {
- public:
-  explicit SmallArena(std::uint64_t room) : before_(mp::memory::arena_usage().quota) {
-    mp::memory::set_arena_quota(mp::memory::arena_usage().used + room);
-  }
-  ~SmallArena() { mp::memory::set_arena_quota(before_); }
-  SmallArena(const SmallArena&) = delete;
-  SmallArena& operator=(const SmallArena&) = delete;
-
- private:
-  std::uint64_t before_;
-};
-
 TEST_P(PoolLifetime, a_full_arena_is_an_error_and_the_program_goes_on) {
   mp::Pool pool = make(1);
   EXPECT_EQ(pool.apply(square, 2), 4);
   {
     SmallArena small(4 << 20);
     EXPECT_THROW(pool.apply(length, std::vector<char>(8 << 20)), mp::ArenaFull);
-    EXPECT_THROW(pool.apply(make_bytes, std::size_t{8} << 20), mp::ArenaFull);
+    EXPECT_THROW(pool.apply(make_bytes, std::size_t{64} << 20), mp::ArenaFull);
     EXPECT_EQ(pool.apply(length, std::vector<char>(1 << 20)), 1U << 20);
     // More than there is room for, but not at once: earlier chunks are waited for.
     const std::vector<int> many(4 << 20, 3);

@@ -7,6 +7,7 @@
 
 #include "memory/arena.hpp"
 #include "pool/functions.hpp"
+#include "pool/small_arena.hpp"
 #include "process/every_start_method.hpp"
 #include "royong/bind_front.hpp"
 #include "royong/event.hpp"
@@ -168,8 +169,7 @@ std::string enlarge(const std::string& text) { return std::string(10'000, text[0
 TEST_P(MapAsync, of_more_than_the_arena_holds_waits_for_the_first_chunks) {
   mp::Pool pool = make();
   EXPECT_EQ(pool.apply(square, 3), 9);
-  const auto quota = mp::memory::arena_usage().quota;
-  mp::memory::set_arena_quota(mp::memory::arena_usage().used + (4 << 20));
+  const SmallArena small(4 << 20);
   {
     // In and out, 32 MiB of plain elements.
     const auto plain = pool.map_async(square, std::vector<int>(4 << 20, 3));
@@ -177,8 +177,11 @@ TEST_P(MapAsync, of_more_than_the_arena_holds_waits_for_the_first_chunks) {
     EXPECT_EQ(plain.get().size(), std::size_t{4} << 20);
     pool.map_async([](int) {}, std::vector<int>(4 << 20, 3)).get();
   }
-  // Calls of 20 MB that are written.
+  // Calls of 20 MB that are written, and results of 10 MB, which nobody reads before the end.
   const std::vector<std::string> texts(1000, std::string(20'000, 'x'));
+  const auto enlarged = pool.map_async({.chunksize = 5}, enlarge, texts);
+  EXPECT_EQ(enlarged.get(), std::vector<std::string>(1000, std::string(10'000, 'x')));
+  EXPECT_EQ(pool.map({.chunksize = 5}, enlarge, texts), enlarged.get());
   EXPECT_THROW(
       pool.map_async(
               {.chunksize = 5},
@@ -186,8 +189,7 @@ TEST_P(MapAsync, of_more_than_the_arena_holds_waits_for_the_first_chunks) {
               texts)
           .get(),
       std::domain_error);
-  EXPECT_THROW(pool.map_async({.chunksize = 500}, enlarge, texts), mp::ArenaFull);
-  mp::memory::set_arena_quota(quota);
+  EXPECT_THROW(pool.map_async({.chunksize = 1000}, enlarge, texts), mp::ArenaFull);
 }
 
 struct Refused {

@@ -127,7 +127,7 @@ TEST(ResultRing, ResultsComeOutInOrderAndWholeOverManyRounds) {
   for (std::uint64_t read = 0; read < 5000; ++read) {
     while (written < 5000 && producer.fits_inline(text_of(written).size())) {
       const std::string text = text_of(written);
-      producer.put({++written, static_cast<std::uint32_t>(text.size()), 0, 0}, text.data());
+      producer.put({++written, static_cast<std::uint32_t>(text.size()), 0}, text.data());
     }
     ResultHeader header;
     ASSERT_TRUE(consumer.has_news());
@@ -146,11 +146,11 @@ TEST(ResultRing, HasRoomForEveryOutstandingTaskByBlock) {
   ResultProducer producer(memory->data, memory->tail, memory->head);
   while (producer.fits_inline(8000)) {
     const std::vector<char> bytes(8000);
-    producer.put({1, 8000, 0, 0}, bytes.data());
+    producer.put({1, 8000, 0}, bytes.data());
   }
   const BlockRange range{1, 2};
   for (std::uint64_t i = 0; i < ResultProducer::max_outstanding; ++i) {
-    producer.put({2, sizeof range, 0, 1}, &range);
+    producer.put({2, sizeof range, 0, ResultPlacement::by_block}, &range);
   }
   EXPECT_LE(memory->tail.load() - memory->head.load(), result_ring_bytes);
 }
@@ -158,7 +158,7 @@ TEST(ResultRing, HasRoomForEveryOutstandingTaskByBlock) {
 TEST(ResultRing, NonsenseIsRecognised) {
   SharedMemory memory;
   ResultConsumer consumer(memory->data, memory->tail, memory->head);
-  ResultHeader header{1, 4000, 0, 0};
+  ResultHeader header{1, 4000, 0};
   std::memcpy(memory->data, &header, sizeof header);
   memory->tail.store(64);  // shorter than the header says
   EXPECT_EQ(consumer.peek(header), ResultConsumer::Look::nonsense);
@@ -174,7 +174,7 @@ TEST(ResultRing, WhatAKilledProducerCommittedIsWholeAndTheRestDoesNotExist) {
         const std::string text = text_of(i);
         while (!producer.fits_inline(text.size())) {
         }
-        producer.put({i, static_cast<std::uint32_t>(text.size()), 0, 0}, text.data());
+        producer.put({i, static_cast<std::uint32_t>(text.size()), 0}, text.data());
       }
     }
     ResultConsumer consumer(memory->data, memory->tail, memory->head);

@@ -16,6 +16,7 @@
 
 #include "pool/functions.hpp"
 #include "royong/future.hpp"
+#include "royong/pool.hpp"
 #include "support/eventually.hpp"
 
 namespace royong_test {

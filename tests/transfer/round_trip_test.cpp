@@ -153,6 +153,28 @@ TEST(RoundTrip, KeepsAggregates) {
   expect_same(Empty());
 }
 
+TEST(RoundTrip, KeepsAggregatesOfContainersThatCannotBeCopied) {
+  struct Crate {
+    std::optional<int> number;  // beside it: others that an initialiser could be ambiguous for
+    std::string label;
+    std::vector<std::unique_ptr<int>> items;
+    std::chrono::nanoseconds age{};
+    std::map<int, std::vector<std::unique_ptr<std::string>>> shelves;
+  };
+  static_assert(std::is_copy_constructible_v<std::vector<std::unique_ptr<int>>>);  // says it
+  Crate crate{4, "fragile", {}, std::chrono::nanoseconds(5), {}};
+  crate.items.push_back(std::make_unique<int>(6));
+  crate.shelves[7].push_back(std::make_unique<std::string>("eight"));
+  std::vector<Crate> crates;
+  crates.push_back(std::move(crate));
+  const auto copy = there_and_back(crates);
+  EXPECT_EQ(copy.at(0).number, 4);
+  EXPECT_EQ(copy[0].label, "fragile");
+  EXPECT_EQ(*copy[0].items.at(0), 6);
+  EXPECT_EQ(copy[0].age, std::chrono::nanoseconds(5));
+  EXPECT_EQ(*copy[0].shelves.at(7).at(0), "eight");
+}
+
 TEST(RoundTrip, KeepsClassesWithSerialize) {
   expect_same(royong_test::Account(3, "me"));
   expect_same(std::vector<royong_test::Account>{{1, "a"}, {2, "b"}});
@@ -215,6 +237,11 @@ TEST(Transferable, IsAnsweredAtCompileTime) {
     std::string name;
   };
   static_assert(!Transferable<Named>);  // would be cut down to its base
+  struct Referring {
+    int first;
+    std::vector<int>& second;
+  };
+  static_assert(!Transferable<Referring>);
 }
 
 TEST(Transferable, LooksForPointersMemberByMemberBeforeItCopiesBytes) {

@@ -31,8 +31,8 @@ class ROYONG_API ChunkSizer {
    */
   ChunkSizer(std::size_t elements, int chunksize, int workers, std::size_t limit);
 
-  /// For one who hands out all chunks before the first has ended: a quarter of each worker's share
-  /// of what is left, each time.
+  /// For one who hands out all chunks before the first has ended: a 64th of each worker's share of what is left, each time. So a wrong
+  /// guess costs little whatever elements take; how many of such chunks a worker is given at once is the scheduler's to measure.
   void do_not_learn() noexcept { guess_ = false; }
 
   /// Elements of the next chunk; 0: there are none left.
@@ -50,9 +50,6 @@ class ROYONG_API ChunkSizer {
   double per_element_ = -1;  // nanoseconds; negative: unknown
   bool guess_ = true;
 };
-
-/// Whether so little of the arena is free that calls should leave it to results: to the workers it is an error when there is no room.
-ROYONG_API bool is_arena_tight() noexcept;
 
 /** @brief The chunks of one call that are under way, in the order in which they were submitted.
  *

@@ -120,8 +120,7 @@ class MapResult<Form, void> final : public ResultState<void> {
 
 /** @brief Takes the chunks of a form for a group.
  *
- *  **Backpressure.** Where the arena has no room for the next chunk, or so little that results would find none, those of the first
- *  chunks are waited for and taken out of it.
+ *  **Backpressure.** Where the arena has no room for the next chunk, the results of the first ones are waited for and taken out of it.
  */
 template <class Form>
 class AsyncRun {
@@ -139,12 +138,7 @@ class AsyncRun {
     }
   }
 
-  std::size_t next() {
-    const auto few = static_cast<std::size_t>(group_.pool().size()) + 1;
-    while (group_.unfinished() > few && is_arena_tight() && make_room()) {
-    }
-    return sizer_.next();
-  }
+  std::size_t next() { return sizer_.next(); }
 
   TaskBlock block(std::size_t bytes) {
     for (;;) {

@@ -12,28 +12,24 @@
 #pragma once
 
 #include <cstddef>      // for std::size_t
-#include <type_traits>  // for std::is_copy_constructible_v ...
+#include <type_traits>  // for std::is_base_of_v ...
 #include <utility>      // for std::index_sequence
 
 #include "royong/detail/member_names.hpp"
 
 namespace royong::inline v0::detail {
 
-/// Converts to anything, as an lvalue: for types that can be copied. Never defined, only asked
-/// about.
-struct AnyCopyable {
-  template <class T>
-  operator T&()
-      const&& noexcept;  // both: members like std::optional take one, std::chrono's the other
-  template <class T>
-  operator T&() const& noexcept;
-};
-
-/// Converts to anything, as a value: for types that can only be moved.
-struct AnyMovable {
+/** @brief Converts to anything, as a value: also of a type that cannot be copied. Never defined, only asked about.
+ *
+ *  No copy is ever asked for. A copy constructor says yes too easily: that of a `vector<unique_ptr<int>>` is there, and
+ *  clang compiles its body, which is an error, as soon as it is chosen.
+ */
+struct Any {
   template <class T>
   operator T() const&& noexcept;
 };
+template <std::size_t>
+using AnyAt = Any;
 
 /// Converts to a base class of `Derived` and to nothing else.
 template <class Derived>
@@ -53,13 +49,10 @@ struct AnyUnion {
   operator T() const noexcept;
 };
 
-template <class T, std::size_t = 0>
-using Any = std::conditional_t<std::is_copy_constructible_v<T>, AnyCopyable, AnyMovable>;
-
 template <class T, class Indices>
 inline constexpr bool takes_any = false;
 template <class T, std::size_t... I>
-inline constexpr bool takes_any<T, std::index_sequence<I...>> = requires { T{Any<T, I>{}...}; };
+inline constexpr bool takes_any<T, std::index_sequence<I...>> = requires { T{AnyAt<I>{}...}; };
 
 /// Whether `T{...}` takes as many as `Before` initialisers, then one of type `Special`, then
 /// `After` more.
@@ -68,16 +61,16 @@ inline constexpr bool takes_special = false;
 template <class T, class Special, std::size_t... B, std::size_t... A>
 inline constexpr bool
     takes_special<T, Special, std::index_sequence<B...>, std::index_sequence<A...>> =
-        requires { T{Any<T, B>{}..., Special{}, Any<T, A>{}...}; };
+        requires { T{AnyAt<B>{}..., Special{}, AnyAt<A>{}...}; };
 
 template <class T, class Before, class Inside, class After>
 inline constexpr bool takes_nested = false;
 template <class T, std::size_t... B, std::size_t... I, std::size_t... A>
 inline constexpr bool takes_nested<T, std::index_sequence<B...>, std::index_sequence<I...>,
                                    std::index_sequence<A...>> =
-    requires { T{Any<T, B>{}..., {Any<T, I>{}...}, Any<T, A>{}...}; };
+    requires { T{AnyAt<B>{}..., {AnyAt<I>{}...}, AnyAt<A>{}...}; };
 
-/// Every list of initialisers fails: a reference member that binds to neither kind of `Any`.
+/// Every list of initialisers fails: a reference member that binds to no value.
 inline constexpr std::size_t no_count = max_members + 3;
 
 /** @brief How many initialisers `T{...}` takes at the most; anything above `max_members` is "too

@@ -100,8 +100,8 @@ class ROYONG_API PoolCore : public TaskEngine {
   /// @throws UsageError, std::system_error, ArenaFull: nothing is left of it
   static StateRef<PoolCore> create(PoolPlan plan);
 
-  /// Throws what `submit` would, where the engine takes no more tasks. It may leave that to `submit`.
-  virtual void check_open() {}
+  /// Throws what `submit` would, where the engine takes no more tasks.
+  virtual void check_open() = 0;
   /** @brief Takes over one count of `state`, also when it throws.
    *  @throws UsageError          closed, or used in a child of a fork
    *  @throws BrokenProcessPool   the pool cannot run tasks any more

@@ -239,6 +239,8 @@ class ROYONG_API TaskState : public Task {
   std::byte* make_result(std::size_t size);
   /// The encoded result lies in an arena block, which this process owns.
   void adopt_result(std::uint64_t block, std::uint64_t size) noexcept;
+  /// It lies on the heap.
+  void adopt_result(std::unique_ptr<std::byte[]> bytes, std::uint64_t size) noexcept;
   void publish(Ending ending) noexcept {
     ending_.store(static_cast<std::uint32_t>(ending), std::memory_order_release);
   }

@@ -295,6 +295,19 @@ void several_executors() {
   second.shutdown();
   say("after shutdown nothing is taken",
       throws<mp::UsageError>([&] { second.submit(square, 1); }, "shut down"));
+  const std::vector<int> none;
+  int read = 0;
+  const auto numbers =
+      std::views::iota(0) | std::views::transform([&](int i) { return read += i + 1; });
+  const auto refused = [](auto call) { return throws<mp::UsageError>(call, "shut down"); };
+  say("after shutdown nothing is read",
+      refused([&] { second.map(square, none); }) &&
+          refused([&] { second.map_async(square, none); }) &&
+          refused([&] { second.imap(square, numbers); }) &&
+          refused([&] { second.imap_unordered(square, numbers); }) && refused([&] {
+            mp::map_reduce<char, int>(second, std::vector<std::string>{}, letters, std::plus<>());
+          }) &&
+          read == 0);
 
   mp::mpi::MPIPoolExecutor broken(
       {.workers_per_node = 1, .pool = {.initializer = refuse_to_start}});
