@@ -219,9 +219,17 @@ void PoolImpl::store_result(TaskState& state, Link& link, const ResultHeader& he
         memory::owner_of(range.offset) != link.channel.owner())
       throw TransferError("the result of " + state.label() +
                           " lies in a block that is not the worker's");
-    memory::set_owner(range.offset, memory::self());
-    state.adopt_result(range.offset, range.length);
     result = memory::block(range.offset).first(range.length);
+    const auto usage = memory::arena_usage();
+    if (usage.used < usage.quota / 2) {
+      memory::set_owner(range.offset, memory::self());
+      state.adopt_result(range.offset, range.length);
+    } else {  // what nobody has read yet leaves the other half to what is on its way
+      std::byte* const here = state.make_result(range.length);
+      std::memcpy(here, result.data(), result.size());
+      memory::free_block(range.offset);
+      result = {here, result.size()};
+    }
   }
   // From the channel to the task: so they live until the future has been read, or is dropped.
   if (header.has_handles != 0) state.extra().handles = hold_handles(result);

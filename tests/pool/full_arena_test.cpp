@@ -61,6 +61,18 @@ TEST_P(FullArenaResults, that_nobody_reads_may_be_more_than_the_arena_holds) {
   for (std::size_t i = 0; i < 40; ++i) EXPECT_EQ(all[i].get(), numbered(500'000 + i));
 }
 
+TEST_P(FullArenaResults, that_nobody_reads_leave_room_for_calls) {
+  mp::Pool pool = make(2);
+  const SmallArena small(8 << 20);
+  std::vector<mp::Future<std::string>> all;
+  for (std::size_t i = 0; i < 20; ++i) all.push_back(pool.apply_async(numbered, 500'000));
+  mp::wait(all);
+  const std::vector<std::string> texts(8, numbered(1'000'000));
+  const auto length = [](const std::string& text) { return text.size(); };
+  EXPECT_EQ(pool.map({.chunksize = 1}, length, texts), std::vector<std::size_t>(8, 1'000'000));
+  for (const auto& one : all) EXPECT_EQ(one.get(), numbered(500'000));
+}
+
 TEST_P(FullArenaResults, find_their_way_past_calls_that_fill_the_arena) {
   mp::Pool pool = make(2);
   const SmallArena small(4 << 20);

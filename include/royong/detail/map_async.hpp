@@ -99,7 +99,11 @@ class MapResult final : public ResultState<T> {
     std::size_t count = results_.size();
     for (std::size_t i = taken_; i < chunks.size(); ++i) count += chunks[i].elements;
     results_.reserve(count);
-    while (taken_ != chunks.size()) take(chunks[taken_]);
+    while (taken_ != chunks.size()) {
+      const Chunk& chunk = chunks[taken_];
+      take(chunk);
+      chunk.state->drop_result();
+    }
     return std::move(results_);
   }
 
