@@ -74,7 +74,7 @@ struct World {
     publish("list", royong::ManagerList<int>(
                         detail::create<royong::ManagerList<int>::ServedClass>(server->session())));
     publish("lock", royong::ManagerLock(
-                        detail::create<royong::ManagerLock::ServedClass>(server->session())));
+                        detail::Kind<royong::ManagerLock::ServedClass>::make(server->session())));
     using Queue = royong::ManagerQueue<int>;
     publish("queue", Queue(detail::create<Queue::ServedClass>(server->session(), 2)));
   }
@@ -109,7 +109,7 @@ std::vector<std::byte> hello() {
 
 template <class P>
 std::vector<std::byte> find(std::string name) {
-  const auto& type = detail::served_type<typename P::ServedClass>();
+  const auto& type = detail::Kind<typename P::ServedClass>::type();
   detail::Writer body;
   detail::encode(body, manager::Wanted{
                            std::move(name), std::string(type.name), type.hash, type.signature, {}});

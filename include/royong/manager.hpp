@@ -165,7 +165,7 @@ class ROYONG_API Manager {
   ManagerSet<T> set(std::initializer_list<T> values) const {
     return make_proxy<ManagerSet<T>>(std::vector<T>(values));
   }
-  Namespace ns() const { return make_proxy<Namespace>(); }
+  Namespace ns() const;
   template <class T>
   ManagerValue<T> value(const T& value = T{}) const {
     return make_proxy<ManagerValue<T>>(value);
@@ -193,39 +193,27 @@ class ROYONG_API Manager {
   ManagerJoinableQueue<T> joinable_queue(int maxsize = 0) const {
     return make_proxy<ManagerJoinableQueue<T>>(maxsize);
   }
-  ManagerLock lock() const { return make_proxy<ManagerLock>(); }
-  ManagerRLock rlock() const { return make_proxy<ManagerRLock>(); }
+  ManagerLock lock() const;
+  ManagerRLock rlock() const;
   /// @throws UsageError the value is negative
-  ManagerSemaphore semaphore(int value = 1, SemaphoreOptions options = {}) const {
-    return make_proxy<ManagerSemaphore>(value, options);
-  }
+  ManagerSemaphore semaphore(int value = 1, SemaphoreOptions options = {}) const;
   /// @throws UsageError the value is negative
-  ManagerBoundedSemaphore bounded_semaphore(int value = 1) const {
-    return make_proxy<ManagerBoundedSemaphore>(value);
-  }
+  ManagerBoundedSemaphore bounded_semaphore(int value = 1) const;
   /// With an RLock of its own.
-  ManagerCondition condition() const { return make_proxy<ManagerCondition>(); }
+  ManagerCondition condition() const;
   /// With this lock of the same manager. @throws UsageError it is another manager's
-  ManagerCondition condition(const ManagerLock& lock) const {
-    return make_proxy<ManagerCondition>(lock);
-  }
-  ManagerCondition condition(const ManagerRLock& lock) const {
-    return make_proxy<ManagerCondition>(lock);
-  }
-  ManagerEvent event() const { return make_proxy<ManagerEvent>(); }
+  ManagerCondition condition(const ManagerLock& lock) const;
+  ManagerCondition condition(const ManagerRLock& lock) const;
+  ManagerEvent event() const;
   /// @param processes workers; 0: one for each processor. Not in another program's manager
-  ManagerPool pool(int processes = 0) const { return make_proxy<ManagerPool>(processes); }
+  ManagerPool pool(int processes = 0) const;
   /** @brief A barrier that nobody has reached.
    *  @param action  travels to the server and runs there, when the last party has arrived and before anybody passes; none in another program's manager
    *  @param timeout for each `wait` that names none
    *  @throws UsageError fewer parties than one; TransferError an action for another program's manager
    */
   ManagerBarrier barrier(int parties, const BarrierAction& action = {},
-                         Timeout timeout = forever) const {
-    if (action.call().empty()) return make_proxy<ManagerBarrier>(parties, timeout);
-    return make_proxy<ManagerBarrier>(parties, detail::PackedBytes(action.call(), action.kept()),
-                                      timeout);
-  }
+                         Timeout timeout = forever) const;
   /// Likewise, without an action: `manager.barrier(3, 5s)`.
   template <class Rep, class Period>
   ManagerBarrier barrier(int parties, std::chrono::duration<Rep, Period> timeout) const {
@@ -249,7 +237,7 @@ class ROYONG_API Manager {
   template <class P>
   P find(std::string_view name) const {
     return P(
-        detail::find_published(session(), name, detail::served_type<typename P::ServedClass>()));
+        detail::find_published(session(), name, detail::Kind<typename P::ServedClass>::type()));
   }
   /// The names that are published, in order.
   std::vector<std::string> names() const;
@@ -271,7 +259,7 @@ class ROYONG_API Manager {
   /// Makes a proxy of any class: what the members above and below are made of.
   template <class P, class... A>
   P make_proxy(A&&... arguments) const {
-    return P(detail::create<typename P::ServedClass>(session(), std::forward<A>(arguments)...));
+    return P(detail::Kind<typename P::ServedClass>::make(session(), std::forward<A>(arguments)...));
   }
 
  private:

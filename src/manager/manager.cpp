@@ -153,6 +153,32 @@ void Manager::publish_target(std::string_view name, const detail::TargetRef& tar
   call.perform(reply);
 }
 
+// What a server makes for clients of other programs is what its program makes itself: whoever links Manager has these kinds.
+
+Namespace Manager::ns() const { return make_proxy<Namespace>(); }
+ManagerLock Manager::lock() const { return make_proxy<ManagerLock>(); }
+ManagerRLock Manager::rlock() const { return make_proxy<ManagerRLock>(); }
+ManagerEvent Manager::event() const { return make_proxy<ManagerEvent>(); }
+ManagerSemaphore Manager::semaphore(int value, SemaphoreOptions options) const {
+  return make_proxy<ManagerSemaphore>(value, options);
+}
+ManagerBoundedSemaphore Manager::bounded_semaphore(int value) const {
+  return make_proxy<ManagerBoundedSemaphore>(value);
+}
+ManagerCondition Manager::condition() const { return make_proxy<ManagerCondition>(); }
+ManagerCondition Manager::condition(const ManagerLock& lock) const {
+  return make_proxy<ManagerCondition>(lock);
+}
+ManagerCondition Manager::condition(const ManagerRLock& lock) const {
+  return make_proxy<ManagerCondition>(lock);
+}
+ManagerPool Manager::pool(int processes) const { return make_proxy<ManagerPool>(processes); }
+ManagerBarrier Manager::barrier(int parties, const BarrierAction& action, Timeout timeout) const {
+  if (action.call().empty()) return make_proxy<ManagerBarrier>(parties, timeout);
+  return make_proxy<ManagerBarrier>(parties, detail::PackedBytes(action.call(), action.kept()),
+                                    timeout);
+}
+
 bool Manager::unpublish(std::string_view name) const {
   OutgoingCall call(session(), number(Verb::unpublish));
   call.writer()(std::string(name));

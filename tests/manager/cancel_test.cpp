@@ -10,13 +10,13 @@
 #include <thread>  // for std::thread
 #include <vector>  // for std::vector
 
+#include "manager/objects/barrier.hpp"
+#include "manager/objects/condition.hpp"
+#include "manager/objects/event.hpp"
+#include "manager/objects/lock.hpp"
+#include "manager/objects/semaphore.hpp"
 #include "manager/sink.hpp"
-#include "royong/detail/manager/objects/barrier.hpp"
-#include "royong/detail/manager/objects/condition.hpp"
-#include "royong/detail/manager/objects/event.hpp"
-#include "royong/detail/manager/objects/lock.hpp"
 #include "royong/detail/manager/objects/queue.hpp"
-#include "royong/detail/manager/objects/semaphore.hpp"
 #include "royong/error.hpp"
 #include "royong/manager.hpp"
 #include "royong/process.hpp"

@@ -18,6 +18,10 @@
 #include <thread>   // for std::thread
 #include <vector>   // for std::vector
 
+#include "manager/objects/barrier.hpp"
+#include "manager/objects/condition.hpp"
+#include "manager/objects/event.hpp"
+#include "manager/objects/lock.hpp"
 #include "royong/error.hpp"
 #include "royong/manager.hpp"
 #include "royong/process.hpp"

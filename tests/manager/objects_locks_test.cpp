@@ -8,13 +8,13 @@
 #include <stdexcept>  // for std::out_of_range
 #include <vector>     // for std::vector
 
+#include "manager/objects/barrier.hpp"
+#include "manager/objects/condition.hpp"
+#include "manager/objects/event.hpp"
+#include "manager/objects/lock.hpp"
+#include "manager/objects/semaphore.hpp"
 #include "manager/sink.hpp"
 #include "royong/barrier.hpp"
-#include "royong/detail/manager/objects/barrier.hpp"
-#include "royong/detail/manager/objects/condition.hpp"
-#include "royong/detail/manager/objects/event.hpp"
-#include "royong/detail/manager/objects/lock.hpp"
-#include "royong/detail/manager/objects/semaphore.hpp"
 #include "royong/detail/manager/timers.hpp"
 #include "royong/error.hpp"
 #include "support/matchers.hpp"

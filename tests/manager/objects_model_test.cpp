@@ -13,12 +13,12 @@
 #include <stdexcept>  // for std::out_of_range
 #include <vector>     // for std::vector
 
+#include "manager/objects/condition.hpp"
+#include "manager/objects/lock.hpp"
+#include "manager/objects/semaphore.hpp"
 #include "manager/sink.hpp"
-#include "royong/detail/manager/objects/condition.hpp"
 #include "royong/detail/manager/objects/dict.hpp"
 #include "royong/detail/manager/objects/list.hpp"
-#include "royong/detail/manager/objects/lock.hpp"
-#include "royong/detail/manager/objects/semaphore.hpp"
 #include "royong/detail/manager/objects/set.hpp"
 #include "royong/error.hpp"
 

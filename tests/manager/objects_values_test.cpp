@@ -9,10 +9,10 @@
 #include <string>     // for std::string
 #include <vector>     // for std::vector
 
+#include "manager/objects/namespace.hpp"
 #include "manager/sink.hpp"
 #include "royong/detail/manager/objects/dict.hpp"
 #include "royong/detail/manager/objects/list.hpp"
-#include "royong/detail/manager/objects/namespace.hpp"
 #include "royong/detail/manager/objects/set.hpp"
 #include "royong/detail/manager/objects/value.hpp"
 #include "royong/detail/manager/timers.hpp"

@@ -5,12 +5,23 @@
 #pragma once
 
 #include "royong/detail/config.hpp"
-#include "royong/detail/manager/objects/barrier.hpp"
+#include "royong/detail/manager/objects/packed.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
 #include "royong/future.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0 {
+
+namespace detail {
+class ROYONG_API ServedBarrier;  // in the server: src/manager/objects/barrier.hpp
+template <>
+struct ROYONG_API Kind<ServedBarrier> {
+  static const ServedType& type() noexcept;
+  static TargetRef make(StateRef<Session> session, int parties, Timeout timeout);
+  static TargetRef make(StateRef<Session> session, int parties, PackedBytes action,
+                        Timeout timeout);
+};
+}  // namespace detail
 
 /** @brief Barrier, in a manager's server: lets parties pass when all of them have arrived. Made by `Manager::barrier(n)`.
  *
@@ -21,33 +32,31 @@ namespace royong::inline v0 {
  *
  *  Example: examples/manager_lock.cpp
  */
-class ManagerBarrier : public detail::ProxyOf<detail::ServedBarrier> {
-  using Object = detail::ServedBarrier;
-
+class ROYONG_API ManagerBarrier : public detail::ProxyOf<detail::ServedBarrier> {
  public:
-  using detail::ProxyOf<Object>::ProxyOf;
+  using detail::ProxyOf<detail::ServedBarrier>::ProxyOf;
 
   /** @brief Arrives, and waits for the others, for the time that was given to `Manager::barrier`.
    *  @return which of the parties this is: 0 for the first to arrive, parties() - 1 for the last
    *  @throws BrokenBarrierError the barrier is broken, or was broken or reset meanwhile, or the time is over, which breaks it
    */
-  int wait() const { return invoke<&Object::wait>(); }
+  int wait() const;
   /// Likewise, for this time.
-  int wait(Timeout timeout) const { return invoke<&Object::wait_for>(timeout); }
+  int wait(Timeout timeout) const;
 
   /// Arrives, and begins to wait for the others. Cancelled in time, it has not arrived.
-  Future<int> wait_async() const { return invoke_async<&Object::wait>(); }
+  Future<int> wait_async() const;
 
   /// Makes it empty and whole: who waits gets `BrokenBarrierError`, who comes begins a new round.
-  void reset() const { invoke<&Object::reset>(); }
+  void reset() const;
   /// Breaks it, until `reset`.
-  void abort() const { invoke<&Object::abort>(); }
+  void abort() const;
   /// How many pass together.
-  int parties() const { return invoke<&Object::parties>(); }
+  int parties() const;
   /// How many wait at this instant.
-  int n_waiting() const { return invoke<&Object::n_waiting>(); }
+  int n_waiting() const;
   /// Whether it is broken, at this instant.
-  bool broken() const { return invoke<&Object::broken>(); }
+  bool broken() const;
 };
 
 }  // namespace royong::inline v0

@@ -7,12 +7,26 @@
 #include <concepts>  // for std::predicate
 
 #include "royong/detail/config.hpp"
-#include "royong/detail/manager/objects/condition.hpp"
-#include "royong/detail/manager/objects/lockable_proxy.hpp"
+#include "royong/detail/manager/lockable_proxy.hpp"
+#include "royong/detail/manager/proxy_base.hpp"
 #include "royong/future.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0 {
+
+class ManagerLock;
+class ManagerRLock;
+
+namespace detail {
+class ROYONG_API ServedCondition;  // in the server: src/manager/objects/condition.hpp
+template <>
+struct ROYONG_API Kind<ServedCondition> {
+  static const ServedType& type() noexcept;
+  static TargetRef make(StateRef<Session> session);
+  static TargetRef make(StateRef<Session> session, const ManagerLock& lock);
+  static TargetRef make(StateRef<Session> session, const ManagerRLock& lock);
+};
+}  // namespace detail
 
 /** @brief Condition, in a manager's server: a lock, and a place to wait for what it guards to change. Made by `Manager::condition()`, with an RLock of its own, or `Manager::condition(lock)`.
  *
@@ -28,22 +42,21 @@ namespace royong::inline v0 {
  *
  *  Example: examples/manager_lock.cpp
  */
-class ManagerCondition : public detail::LockProxy<ManagerCondition, detail::ServedCondition> {
-  using Object = detail::ServedCondition;
-
+class ROYONG_API ManagerCondition
+    : public detail::LockProxy<ManagerCondition, detail::ServedCondition> {
  public:
-  using detail::LockProxy<ManagerCondition, Object>::LockProxy;
+  using detail::LockProxy<ManagerCondition, detail::ServedCondition>::LockProxy;
 
   /** @brief Gives up the lock, waits to be notified, takes the lock back.
    *  @return whether it was notified; false: the time was over first. In both cases the lock is owned again, as often as before
    *  @throws UsageError the caller does not own the lock
    */
-  bool wait(Timeout timeout = forever) const { return invoke<&Object::wait>(timeout); }
+  bool wait(Timeout timeout = forever) const;
   /** @brief Gives up the lock and begins to wait; it is owned again when the future has ended, by the thread that called this.
    *
    *  A wait that is cancelled ends without the lock.
    */
-  Future<void> wait_async() const { return invoke_async_as<&Object::wait, void>(forever); }
+  Future<void> wait_async() const;
   /** @brief Waits until a predicate is true.
    *  @param predicate any callable of this process without arguments; it is called with the lock owned
    *  @return what the predicate returned last
@@ -51,7 +64,7 @@ class ManagerCondition : public detail::LockProxy<ManagerCondition, detail::Serv
    */
   template <std::predicate P>
   bool wait_for(P predicate, Timeout timeout = forever) const {
-    invoke<&Object::require_owned>();
+    require_owned();
     const auto deadline = timeout.deadline();
     while (!static_cast<bool>(predicate())) {
       const Timeout left =
@@ -61,9 +74,15 @@ class ManagerCondition : public detail::LockProxy<ManagerCondition, detail::Serv
     return true;
   }
   /// Wakes up to `n` of those who wait now, the longest waiting first. @throws UsageError the caller does not own the lock; `n` is negative
-  void notify(int n = 1) const { invoke<&Object::notify>(n); }
+  void notify(int n = 1) const;
   /// Wakes all who wait now. @throws UsageError the caller does not own the lock
-  void notify_all() const { invoke<&Object::notify_all>(); }
+  void notify_all() const;
+
+ private:
+  void require_owned() const;
 };
+
+extern template class detail::LockableProxy<ManagerCondition, detail::ServedCondition>;
+extern template class detail::LockProxy<ManagerCondition, detail::ServedCondition>;
 
 }  // namespace royong::inline v0

@@ -5,12 +5,20 @@
 #pragma once
 
 #include "royong/detail/config.hpp"
-#include "royong/detail/manager/objects/event.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
 #include "royong/future.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0 {
+
+namespace detail {
+class ROYONG_API ServedEvent;  // in the server: src/manager/objects/event.hpp
+template <>
+struct ROYONG_API Kind<ServedEvent> {
+  static const ServedType& type() noexcept;
+  static TargetRef make(StateRef<Session> session);
+};
+}  // namespace detail
 
 /** @brief Event, in a manager's server: a flag that processes wait for. Made by `Manager::event()`.
  *
@@ -18,22 +26,20 @@ namespace royong::inline v0 {
  *
  *  Example: examples/manager_lock.cpp
  */
-class ManagerEvent : public detail::ProxyOf<detail::ServedEvent> {
-  using Object = detail::ServedEvent;
-
+class ROYONG_API ManagerEvent : public detail::ProxyOf<detail::ServedEvent> {
  public:
-  using detail::ProxyOf<Object>::ProxyOf;
+  using detail::ProxyOf<detail::ServedEvent>::ProxyOf;
 
   /// Wakes all who wait, and all who will until `clear`.
-  void set() const { invoke<&Object::set>(); }
+  void set() const;
   /// From now on `wait` waits.
-  void clear() const { invoke<&Object::clear>(); }
+  void clear() const;
   /// Whether it is set, at this instant.
-  bool is_set() const { return invoke<&Object::is_set>(); }
+  bool is_set() const;
   /// Waits until it is set. @return whether it is, or was since the call; false: the time was over first
-  bool wait(Timeout timeout = forever) const { return invoke<&Object::wait>(timeout); }
+  bool wait(Timeout timeout = forever) const;
   /// Begins to wait until it is set.
-  Future<void> wait_async() const { return invoke_async_as<&Object::wait, void>(forever); }
+  Future<void> wait_async() const;
 };
 
 }  // namespace royong::inline v0

@@ -5,10 +5,25 @@
 #pragma once
 
 #include "royong/detail/config.hpp"
-#include "royong/detail/manager/objects/lock.hpp"
-#include "royong/detail/manager/objects/lockable_proxy.hpp"
+#include "royong/detail/manager/lockable_proxy.hpp"
+#include "royong/detail/manager/proxy_base.hpp"
 
 namespace royong::inline v0 {
+
+namespace detail {
+class ROYONG_API ServedLock;  // in the server: src/manager/objects/lock.hpp
+class ROYONG_API ServedRLock;
+template <>
+struct ROYONG_API Kind<ServedLock> {
+  static const ServedType& type() noexcept;
+  static TargetRef make(StateRef<Session> session);
+};
+template <>
+struct ROYONG_API Kind<ServedRLock> {
+  static const ServedType& type() noexcept;
+  static TargetRef make(StateRef<Session> session);
+};
+}  // namespace detail
 
 /** @brief Lock, in a manager's server, for processes that share no memory as well: made by `Manager::lock()`.
  *
@@ -24,7 +39,7 @@ namespace royong::inline v0 {
  *
  *  Example: examples/manager_lock.cpp
  */
-class ManagerLock : public detail::LockProxy<ManagerLock, detail::ServedLock> {
+class ROYONG_API ManagerLock : public detail::LockProxy<ManagerLock, detail::ServedLock> {
  public:
   using detail::LockProxy<ManagerLock, detail::ServedLock>::LockProxy;
 };
@@ -33,9 +48,14 @@ class ManagerLock : public detail::LockProxy<ManagerLock, detail::ServedLock> {
  *
  *  Everything else as with ManagerLock. Releasing what this thread does not own is `UsageError`.
  */
-class ManagerRLock : public detail::LockProxy<ManagerRLock, detail::ServedRLock> {
+class ROYONG_API ManagerRLock : public detail::LockProxy<ManagerRLock, detail::ServedRLock> {
  public:
   using detail::LockProxy<ManagerRLock, detail::ServedRLock>::LockProxy;
 };
+
+extern template class detail::LockableProxy<ManagerLock, detail::ServedLock>;
+extern template class detail::LockProxy<ManagerLock, detail::ServedLock>;
+extern template class detail::LockableProxy<ManagerRLock, detail::ServedRLock>;
+extern template class detail::LockProxy<ManagerRLock, detail::ServedRLock>;
 
 }  // namespace royong::inline v0

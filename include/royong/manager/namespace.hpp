@@ -6,6 +6,7 @@
 
 #include <concepts>     // for std::same_as
 #include <cstddef>      // for std::size_t
+#include <optional>     // for std::optional
 #include <string>       // for std::string
 #include <string_view>  // for std::string_view
 #include <type_traits>  // for std::decay_t
@@ -13,13 +14,21 @@
 #include <vector>       // for std::vector
 
 #include "royong/detail/config.hpp"
-#include "royong/detail/manager/objects/namespace.hpp"
+#include "royong/detail/manager/objects/attributes.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
 #include "royong/transferable.hpp"
 
 namespace royong::inline v0 {
 
 namespace detail {
+
+class ROYONG_API ServedNamespace;  // in the server: src/manager/objects/namespace.hpp
+template <>
+struct ROYONG_API Kind<ServedNamespace> {
+  static const ServedType& type() noexcept;
+  static TargetRef make(StateRef<Session> session);
+  static Attributes& object(ServedObject& self) noexcept;
+};
 
 /// @throws UsageError an attribute cannot have this name
 ROYONG_API void require_attribute_name(std::string_view name);
@@ -28,8 +37,8 @@ ROYONG_API void require_attribute_name(std::string_view name);
 template <class T, class F>
 struct UpdateAttribute {
   F function;
-  decltype(auto) operator()(ServedNamespace& ns, const std::string& name) {
-    return ns.update<T>(name, function);
+  decltype(auto) operator()(Attributes& attributes, const std::string& name) {
+    return attributes.update<T>(name, function);
   }
 };
 
@@ -53,11 +62,9 @@ struct UpdateAttribute {
  *
  *  Example: examples/manager_namespace.cpp
  */
-class Namespace : public detail::ProxyOf<detail::ServedNamespace> {
-  using Object = detail::ServedNamespace;
-
+class ROYONG_API Namespace : public detail::ProxyOf<detail::ServedNamespace> {
  public:
-  using detail::ProxyOf<Object>::ProxyOf;
+  using detail::ProxyOf<detail::ServedNamespace>::ProxyOf;
 
   /// Sets an attribute. A string literal becomes a `std::string`. @throws UsageError the name is empty or begins with `_`
   template <class T>
@@ -74,25 +81,25 @@ class Namespace : public detail::ProxyOf<detail::ServedNamespace> {
   template <class T>
   T get(const std::string& name) const {
     if constexpr (detail::require_transferable<T>()) {
-      return invoke<&Object::get>(name).unpack<T>("attribute '" + name + "'");
+      return read(name).unpack<T>("attribute '" + name + "'");
     }
   }
   /// An attribute; the default if it is not there. @throws TransferError it is of another type
   template <class T>
   T get(const std::string& name, const T& fallback) const {
     if constexpr (detail::require_transferable<T>()) {
-      const auto packed = invoke<&Object::find>(name);
+      const auto packed = find(name);
       return packed ? packed->template unpack<T>("attribute '" + name + "'") : fallback;
     }
   }
-  bool has(const std::string& name) const { return invoke<&Object::has>(name); }
+  bool has(const std::string& name) const;
   /// Drops an attribute: Python's `del ns.name`. @throws std::out_of_range it is not there
-  void del(const std::string& name) const { invoke<&Object::remove>(name); }
+  void del(const std::string& name) const;
   /// Drops an attribute. @return whether it was there
-  bool erase(const std::string& name) const { return invoke<&Object::erase>(name); }
+  bool erase(const std::string& name) const;
   /// Of all attributes, in alphabetical order.
-  std::vector<std::string> names() const { return invoke<&Object::names>(); }
-  std::size_t size() const { return invoke<&Object::size>(); }
+  std::vector<std::string> names() const;
+  std::size_t size() const;
 
   /** @brief Runs `f(T&)` in the server on an attribute: as ManagerDict::update.
    *  @throws std::out_of_range it is not there
@@ -115,9 +122,12 @@ class Namespace : public detail::ProxyOf<detail::ServedNamespace> {
   template <class T>
   void store(const std::string& name, const T& value) const {
     if constexpr (detail::require_transferable<T>()) {
-      invoke<&Object::set>(name, detail::PackedValue::pack(value));
+      write(name, detail::PackedValue::pack(value));
     }
   }
+  void write(const std::string& name, const detail::PackedValue& value) const;
+  detail::PackedValue read(const std::string& name) const;
+  std::optional<detail::PackedValue> find(const std::string& name) const;
 };
 
 /// `ns["x"]`: stands for an attribute. Reading it is `get` of the type that is wanted, assigning to it is `set`.
@@ -143,7 +153,7 @@ class Namespace::Attribute {
   /// Copies an attribute, whatever its type.
   const Attribute& operator=(const Attribute& other) const {
     detail::require_attribute_name(name_);
-    ns_.invoke<&Object::set>(name_, other.ns_.invoke<&Object::get>(other.name_));
+    ns_.write(name_, other.ns_.read(other.name_));
     return *this;
   }
   Attribute(const Attribute&) = default;

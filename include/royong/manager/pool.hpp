@@ -13,7 +13,7 @@
 
 #include "royong/detail/call.hpp"
 #include "royong/detail/config.hpp"
-#include "royong/detail/manager/objects/pool.hpp"
+#include "royong/detail/manager/objects/packed.hpp"
 #include "royong/detail/manager/objects/snapshot.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
 #include "royong/future.hpp"
@@ -22,6 +22,13 @@
 namespace royong::inline v0 {
 
 namespace detail {
+
+class ROYONG_API ServedPool;  // in the server: src/manager/objects/pool.hpp
+template <>
+struct ROYONG_API Kind<ServedPool> {
+  static const ServedType& type() noexcept;
+  static TargetRef make(StateRef<Session> session, int processes);
+};
 
 /// The state behind the future of a task in a manager's pool: its result comes as bytes within the answer's.
 template <class R>
@@ -69,11 +76,9 @@ struct MapPart {
  *
  *  Example: examples/manager_pool.cpp
  */
-class ManagerPool : public detail::ProxyOf<detail::ServedPool> {
-  using Object = detail::ServedPool;
-
+class ROYONG_API ManagerPool : public detail::ProxyOf<detail::ServedPool> {
  public:
-  using detail::ProxyOf<Object>::ProxyOf;
+  using detail::ProxyOf<detail::ServedPool>::ProxyOf;
 
   /// Runs `f(args...)` in a worker. @return its result @throws what it throws; WorkerDied
   template <class F, class... A>
@@ -88,12 +93,8 @@ class ManagerPool : public detail::ProxyOf<detail::ServedPool> {
       using R = detail::CallResult<Function, A...>;
       detail::Writer task(detail::Transit::argument);
       detail::write_call(task, f, std::forward<A>(arguments)...);
-      detail::OutgoingCall call(target(), detail::operation_index<Object, &Object::run>);
-      detail::write_parameters(call.writer(),
-                               typename detail::SignatureOf<&Object::run>::Travelling{},
-                               detail::PoolWaker(target()), detail::PackedBytes(task));
       detail::StateRef<detail::ResultState<R>> state(new detail::PooledState<R>);
-      call.start(*state);
+      start(task, *state);
       return detail::FutureAccess::make<R>(std::move(state));
     }
   }
@@ -133,13 +134,17 @@ class ManagerPool : public detail::ProxyOf<detail::ServedPool> {
   }
 
   /// No more tasks. What was submitted runs to its end; then the workers end. Repeatable.
-  void close() const { invoke<&Object::close>(); }
+  void close() const;
   /// Ends the workers at once; tasks that have not ended are cancelled. Does not wait.
-  void terminate() const { invoke<&Object::terminate>(); }
+  void terminate() const;
   /// Waits until all tasks have ended. @return whether they have @throws UsageError neither closed nor terminated
-  bool join(Timeout timeout = forever) const { return invoke<&Object::join>(timeout); }
+  bool join(Timeout timeout = forever) const;
   /// Number of workers.
-  int size() const { return invoke<&Object::size>(); }
+  int size() const;
+
+ private:
+  /// Sends a task, whose answer `state` gets.
+  void start(detail::Writer& task, detail::TaskState& state) const;
 };
 
 }  // namespace royong::inline v0

@@ -5,14 +5,28 @@
 #pragma once
 
 #include "royong/detail/config.hpp"
-#include "royong/detail/manager/objects/lockable_proxy.hpp"
-#include "royong/detail/manager/objects/semaphore.hpp"
+#include "royong/detail/manager/lockable_proxy.hpp"
+#include "royong/detail/manager/proxy_base.hpp"
+#include "royong/semaphore.hpp"
 
 namespace royong::inline v0 {
 
 namespace detail {
+class ROYONG_API ServedSemaphore;  // in the server: src/manager/objects/semaphore.hpp
+class ROYONG_API ServedBoundedSemaphore;
+template <>
+struct ROYONG_API Kind<ServedSemaphore> {
+  static const ServedType& type() noexcept;
+  static TargetRef make(StateRef<Session> session, int value, SemaphoreOptions options = {});
+};
+template <>
+struct ROYONG_API Kind<ServedBoundedSemaphore> {
+  static const ServedType& type() noexcept;
+  static TargetRef make(StateRef<Session> session, int value);
+};
+
 template <class D, class Object>
-class SemaphoreProxy : public LockableProxy<D, Object> {
+class ROYONG_API SemaphoreProxy : public LockableProxy<D, Object> {
  public:
   using LockableProxy<D, Object>::LockableProxy;
 
@@ -20,9 +34,9 @@ class SemaphoreProxy : public LockableProxy<D, Object> {
    *  @param n how many; 0 does nothing
    *  @throws UsageError `n` is negative, or there would be too many
    */
-  void release(int n = 1) const { this->template invoke<&Object::release>(n); }
+  void release(int n = 1) const;
   /// How many permits can be taken at this instant.
-  int get_value() const { return this->template invoke<&Object::get_value>(); }
+  int get_value() const;
   /// Whether none can be taken at this instant.
   bool locked() const { return get_value() == 0; }
 };
@@ -37,7 +51,8 @@ class SemaphoreProxy : public LockableProxy<D, Object> {
  *
  *  Example: examples/manager_lock.cpp
  */
-class ManagerSemaphore : public detail::SemaphoreProxy<ManagerSemaphore, detail::ServedSemaphore> {
+class ROYONG_API ManagerSemaphore
+    : public detail::SemaphoreProxy<ManagerSemaphore, detail::ServedSemaphore> {
  public:
   using detail::SemaphoreProxy<ManagerSemaphore, detail::ServedSemaphore>::SemaphoreProxy;
 };
@@ -48,11 +63,18 @@ class ManagerSemaphore : public detail::SemaphoreProxy<ManagerSemaphore, detail:
  *
  *  **If the peer dies.** The permits that a client held come back when it ends, by whatever, and waiters get them. Everything else as with ManagerSemaphore.
  */
-class ManagerBoundedSemaphore
+class ROYONG_API ManagerBoundedSemaphore
     : public detail::SemaphoreProxy<ManagerBoundedSemaphore, detail::ServedBoundedSemaphore> {
  public:
   using detail::SemaphoreProxy<ManagerBoundedSemaphore,
                                detail::ServedBoundedSemaphore>::SemaphoreProxy;
 };
+
+extern template class detail::LockableProxy<ManagerSemaphore, detail::ServedSemaphore>;
+extern template class detail::SemaphoreProxy<ManagerSemaphore, detail::ServedSemaphore>;
+extern template class detail::LockableProxy<ManagerBoundedSemaphore,
+                                            detail::ServedBoundedSemaphore>;
+extern template class detail::SemaphoreProxy<ManagerBoundedSemaphore,
+                                             detail::ServedBoundedSemaphore>;
 
 }  // namespace royong::inline v0

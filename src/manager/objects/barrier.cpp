@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "royong/detail/manager/objects/barrier.hpp"
+#include "manager/objects/barrier.hpp"
 
 #include <string>   // for std::to_string
 #include <utility>  // for std::move, std::exchange
@@ -82,4 +82,30 @@ void ServedBarrier::forget(SessionId gone) noexcept {
   if (line_.forget(gone) != 0) abort();
 }
 
+const ServedType& Kind<ServedBarrier>::type() noexcept { return served_type<ServedBarrier>(); }
+TargetRef Kind<ServedBarrier>::make(StateRef<Session> session, int parties, Timeout timeout) {
+  return create<ServedBarrier>(std::move(session), parties, timeout);
+}
+TargetRef Kind<ServedBarrier>::make(StateRef<Session> session, int parties, PackedBytes action,
+                                    Timeout timeout) {
+  return create<ServedBarrier>(std::move(session), parties, std::move(action), timeout);
+}
+
 }  // namespace royong::inline v0::detail
+
+namespace royong::inline v0 {
+
+using detail::ServedBarrier;
+
+int ManagerBarrier::wait() const { return invoke<&ServedBarrier::wait>(); }
+int ManagerBarrier::wait(Timeout timeout) const {
+  return invoke<&ServedBarrier::wait_for>(timeout);
+}
+Future<int> ManagerBarrier::wait_async() const { return invoke_async<&ServedBarrier::wait>(); }
+void ManagerBarrier::reset() const { invoke<&ServedBarrier::reset>(); }
+void ManagerBarrier::abort() const { invoke<&ServedBarrier::abort>(); }
+int ManagerBarrier::parties() const { return invoke<&ServedBarrier::parties>(); }
+int ManagerBarrier::n_waiting() const { return invoke<&ServedBarrier::n_waiting>(); }
+bool ManagerBarrier::broken() const { return invoke<&ServedBarrier::broken>(); }
+
+}  // namespace royong::inline v0

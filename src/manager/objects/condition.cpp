@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "royong/detail/manager/objects/condition.hpp"
+#include "manager/objects/condition.hpp"
 
 #include <string>   // for std::to_string
 #include <utility>  // for std::move
 
+#include "manager/objects/lockable_proxy.hpp"
 #include "royong/error.hpp"
 
 namespace royong::inline v0::detail {
@@ -35,9 +36,25 @@ ServedCondition::ServedCondition()
 
 namespace {
 
+/// Where `hand_over` puts the state of a lock of this process, for the thread that asked.
+thread_local std::shared_ptr<LockState> handed_over;
+
+/// Runs where the lock is.
+template <class Object>
+void hand_over(ServedObject& self, IncomingCall& call) {
+  call.in().expect_end();
+  handed_over = static_cast<Object&>(self).state();
+  call.reply();
+}
+
+/// A server's call of its own object runs at once, on the thread that makes it.
 template <class Lock>
 std::shared_ptr<LockState> state_of_lock(const Lock& lock) {
-  if (auto state = lock.state_in_server()) return state;
+  handed_over.reset();
+  OutgoingCall call(lock.target(), thunk_id<&hand_over<typename Lock::ServedClass>>());
+  Reply reply;
+  call.perform(reply);
+  if (auto state = std::exchange(handed_over, nullptr)) return state;
   throw UsageError("cannot make a ManagerCondition: its lock belongs to another manager");
 }
 
@@ -101,4 +118,34 @@ void ServedCondition::forget(SessionId gone) noexcept {
   lock_->forget(gone);
 }
 
+const ServedType& Kind<ServedCondition>::type() noexcept { return served_type<ServedCondition>(); }
+TargetRef Kind<ServedCondition>::make(StateRef<Session> session) {
+  return create<ServedCondition>(std::move(session));
+}
+TargetRef Kind<ServedCondition>::make(StateRef<Session> session, const ManagerLock& lock) {
+  return create<ServedCondition>(std::move(session), lock);
+}
+TargetRef Kind<ServedCondition>::make(StateRef<Session> session, const ManagerRLock& lock) {
+  return create<ServedCondition>(std::move(session), lock);
+}
+
+template class LockableProxy<ManagerCondition, ServedCondition>;
+template class LockProxy<ManagerCondition, ServedCondition>;
+
 }  // namespace royong::inline v0::detail
+
+namespace royong::inline v0 {
+
+using detail::ServedCondition;
+
+bool ManagerCondition::wait(Timeout timeout) const {
+  return invoke<&ServedCondition::wait>(timeout);
+}
+Future<void> ManagerCondition::wait_async() const {
+  return invoke_async_as<&ServedCondition::wait, void>(forever);
+}
+void ManagerCondition::notify(int n) const { invoke<&ServedCondition::notify>(n); }
+void ManagerCondition::notify_all() const { invoke<&ServedCondition::notify_all>(); }
+void ManagerCondition::require_owned() const { invoke<&ServedCondition::require_owned>(); }
+
+}  // namespace royong::inline v0

@@ -1,20 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "royong/detail/manager/objects/lock.hpp"
+#include "manager/objects/lock.hpp"
 
 #include <climits>  // for INT_MAX
 #include <string>   // for std::string
 #include <utility>  // for std::move
 
 #include "logging/log.hpp"
-#include "royong/detail/manager/objects/lockable_proxy.hpp"
+#include "manager/objects/lockable_proxy.hpp"
 #include "royong/error.hpp"
 
 namespace royong::inline v0::detail {
-
-std::shared_ptr<LockState>& handed_over() noexcept {
-  static thread_local std::shared_ptr<LockState> state;
-  return state;
-}
 
 void LockState::own(const Caller& caller, int depth, Lost lost) noexcept {
   owner_ = caller;
@@ -99,5 +94,20 @@ void LockState::forget(SessionId gone) noexcept {
   }
   for (const Lost& tell : lost) tell();
 }
+
+const ServedType& Kind<ServedLock>::type() noexcept { return served_type<ServedLock>(); }
+TargetRef Kind<ServedLock>::make(StateRef<Session> session) {
+  return create<ServedLock>(std::move(session));
+}
+
+const ServedType& Kind<ServedRLock>::type() noexcept { return served_type<ServedRLock>(); }
+TargetRef Kind<ServedRLock>::make(StateRef<Session> session) {
+  return create<ServedRLock>(std::move(session));
+}
+
+template class LockableProxy<ManagerLock, ServedLock>;
+template class LockProxy<ManagerLock, ServedLock>;
+template class LockableProxy<ManagerRLock, ServedRLock>;
+template class LockProxy<ManagerRLock, ServedRLock>;
 
 }  // namespace royong::inline v0::detail

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "royong/detail/manager/objects/pool.hpp"
+#include "manager/objects/pool.hpp"
 
 #include <algorithm>  // for std::ranges::find_if
 #include <cstdint>    // for std::uint64_t
@@ -144,4 +144,26 @@ void ServedPool::cancel(const CallId& call) noexcept {
   impl_->running.erase(found);
 }
 
+const ServedType& Kind<ServedPool>::type() noexcept { return served_type<ServedPool>(); }
+TargetRef Kind<ServedPool>::make(StateRef<Session> session, int processes) {
+  return create<ServedPool>(std::move(session), processes);
+}
+
 }  // namespace royong::inline v0::detail
+
+namespace royong::inline v0 {
+
+using detail::ServedPool;
+
+void ManagerPool::start(detail::Writer& task, detail::TaskState& state) const {
+  detail::OutgoingCall call(target(), detail::operation_index<ServedPool, &ServedPool::run>);
+  detail::write_parameters(call.writer(), detail::SignatureOf<&ServedPool::run>::Travelling{},
+                           detail::PoolWaker(target()), detail::PackedBytes(task));
+  call.start(state);
+}
+void ManagerPool::close() const { invoke<&ServedPool::close>(); }
+void ManagerPool::terminate() const { invoke<&ServedPool::terminate>(); }
+bool ManagerPool::join(Timeout timeout) const { return invoke<&ServedPool::join>(timeout); }
+int ManagerPool::size() const { return invoke<&ServedPool::size>(); }
+
+}  // namespace royong::inline v0

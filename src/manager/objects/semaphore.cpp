@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "royong/detail/manager/objects/semaphore.hpp"
+#include "manager/objects/semaphore.hpp"
 
 #include <algorithm>  // for std::min
 #include <climits>    // for INT_MAX
 #include <string>     // for std::to_string
 #include <utility>    // for std::move
 
+#include "manager/objects/lockable_proxy.hpp"
 #include "royong/error.hpp"
 
 namespace royong::inline v0::detail {
@@ -120,5 +121,32 @@ void ServedBoundedSemaphore::forget(SessionId gone) noexcept {
   permits_.add(holders_.forget(gone));
   hand_out();
 }
+
+const ServedType& Kind<ServedSemaphore>::type() noexcept { return served_type<ServedSemaphore>(); }
+TargetRef Kind<ServedSemaphore>::make(StateRef<Session> session, int value,
+                                      SemaphoreOptions options) {
+  return create<ServedSemaphore>(std::move(session), value, options);
+}
+
+const ServedType& Kind<ServedBoundedSemaphore>::type() noexcept {
+  return served_type<ServedBoundedSemaphore>();
+}
+TargetRef Kind<ServedBoundedSemaphore>::make(StateRef<Session> session, int value) {
+  return create<ServedBoundedSemaphore>(std::move(session), value);
+}
+
+template <class D, class Object>
+void SemaphoreProxy<D, Object>::release(int n) const {
+  this->template invoke<&Object::release>(n);
+}
+template <class D, class Object>
+int SemaphoreProxy<D, Object>::get_value() const {
+  return this->template invoke<&Object::get_value>();
+}
+
+template class LockableProxy<ManagerSemaphore, ServedSemaphore>;
+template class SemaphoreProxy<ManagerSemaphore, ServedSemaphore>;
+template class LockableProxy<ManagerBoundedSemaphore, ServedBoundedSemaphore>;
+template class SemaphoreProxy<ManagerBoundedSemaphore, ServedBoundedSemaphore>;
 
 }  // namespace royong::inline v0::detail

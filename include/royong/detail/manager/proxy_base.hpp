@@ -20,6 +20,92 @@ namespace royong::inline v0::detail {
 
 [[noreturn]] ROYONG_API void throw_empty_proxy();
 
+/// Makes a served object of the values that travelled.
+using Creator = std::unique_ptr<ServedObject> (*)(Reader& in);
+
+template <class Class, class... Values>
+std::unique_ptr<ServedObject> create_served(Reader& in) {
+  auto values = decode<std::tuple<Values...>>(in);
+  in.expect_end();
+  return std::apply([](Values&... value) { return std::make_unique<Class>(std::move(value)...); },
+                    values);
+}
+
+/// A creator that another program may name.
+struct ROYONG_API RegisteredCreator {
+  RegisteredCreator(std::uint64_t creator_hash, const ServedType& (*of)() noexcept,
+                    Creator function) noexcept;
+  RegisteredCreator(const RegisteredCreator&) = delete;
+  RegisteredCreator& operator=(const RegisteredCreator&) = delete;
+
+  const std::uint64_t hash;  ///< of the names of the class and of the values
+  const ServedType& (*const type)() noexcept;
+  const Creator creator;
+  const RegisteredCreator* next = nullptr;
+};
+
+/// All of them, in a list.
+ROYONG_API const RegisteredCreator* first_creator() noexcept;
+
+/// Names the class and the types of the values, for another program.
+template <class Class, class... Values>
+struct CreatorName {};
+
+/// What this program makes itself, a client of another program may ask it to make.
+template <class Class, class... Values>
+inline const RegisteredCreator registered_creator{type_hash<CreatorName<Class, Values...>>(),
+                                                  &served_type<Class>,
+                                                  &create_served<Class, Values...>};
+
+/// Writes which creator to run: by its place in the program, or by name for another program.
+ROYONG_API void write_creator(OutgoingCall& call, const RegisteredCreator& creator,
+                              FunctionId (*id)());
+ROYONG_API TargetRef read_created(Reply& reply, std::uint64_t type);
+ROYONG_API extern const std::uint32_t create_verb;
+
+/** @brief Has the server make a `Class(arguments...)`.
+ *  @return what a proxy is made of
+ *  @throws EndOfFile the server is gone; what the constructor throws; UsageError a server of another program does not know the class
+ */
+template <class Class, class... A>
+TargetRef create(StateRef<Session> session, A&&... arguments) {
+  if constexpr (require_transferable<std::tuple<Stored<Deduced, A&&>...>>()) {
+    OutgoingCall call(std::move(session), create_verb);
+    write_creator(call, registered_creator<Class, Stored<Deduced, A&&>...>,
+                  &thunk_id<&create_served<Class, Stored<Deduced, A&&>...>>);
+    (encode_argument<Deduced>(call.writer(), std::forward<A>(arguments)), ...);
+    Reply reply;
+    call.perform(reply);
+    return read_created(reply, type_hash<Class>());
+  }
+}
+
+/** @brief What a client's unit needs of the served class `Class`: its description, how an object is made, and what users' functions get of one.
+ *
+ *  The kinds that are no templates specialise it beside their proxies: their served classes, and the tables of their operations, are the library's alone.
+ */
+template <class Class>
+struct Kind {
+  static const ServedType& type() noexcept { return served_type<Class>(); }
+  /// As `create`.
+  template <class... A>
+  static TargetRef make(StateRef<Session> session, A&&... arguments) {
+    return create<Class>(std::move(session), std::forward<A>(arguments)...);
+  }
+  /// The served object itself, unless the class says `object()`.
+  static decltype(auto) object(ServedObject& self) noexcept {
+    auto& served = static_cast<Class&>(self);
+    if constexpr (requires { served.object(); }) {
+      return served.object();
+    } else {
+      return (served);
+    }
+  }
+};
+template <class Class>
+using ObjectOf =
+    std::remove_reference_t<decltype(Kind<Class>::object(std::declval<ServedObject&>()))>;
+
 /// What a function with a first parameter `Object&` is called with, and what it returns.
 template <class Object, class F, class Indices, class... A>
 struct FunctionOn;
@@ -44,18 +130,6 @@ struct FunctionOn<Object, F, std::index_sequence<I...>, A...> {
 template <class Object, class F, class... A>
 using FunctionOnOf = FunctionOn<Object, F, std::index_sequence_for<A...>, A&&...>;
 
-/// How a served object becomes what users' functions get: itself, unless the class says `Object& object()`.
-template <class Class>
-decltype(auto) object_of(Class& served) {
-  if constexpr (requires { served.object(); }) {
-    return served.object();
-  } else {
-    return (served);
-  }
-}
-template <class Class>
-using ObjectOf = std::remove_reference_t<decltype(object_of(std::declval<Class&>()))>;
-
 /// Runs a function on a served object: what `ProxyOf::invoke_function` names.
 template <class Class, class F, class... A>
 void run_function(ServedObject& self, IncomingCall& call) {
@@ -63,7 +137,7 @@ void run_function(ServedObject& self, IncomingCall& call) {
   auto function = decode_callable<F>(call.in());
   auto values = decode<typename Call::Values>(call.in());
   call.in().expect_end();
-  auto& object = object_of(static_cast<Class&>(self));
+  auto& object = Kind<Class>::object(self);
   if constexpr (std::is_void_v<typename Call::template Result<>>) {
     Call::call(function, object, values);
     call.reply();
@@ -200,65 +274,5 @@ class ProxyOf {
 
   TargetRef target_;
 };
-
-/// Makes a served object of the values that travelled.
-using Creator = std::unique_ptr<ServedObject> (*)(Reader& in);
-
-template <class Class, class... Values>
-std::unique_ptr<ServedObject> create_served(Reader& in) {
-  auto values = decode<std::tuple<Values...>>(in);
-  in.expect_end();
-  return std::apply([](Values&... value) { return std::make_unique<Class>(std::move(value)...); },
-                    values);
-}
-
-/// A creator that another program may name.
-struct ROYONG_API RegisteredCreator {
-  RegisteredCreator(std::uint64_t creator_hash, const ServedType& (*of)() noexcept,
-                    Creator function) noexcept;
-  RegisteredCreator(const RegisteredCreator&) = delete;
-  RegisteredCreator& operator=(const RegisteredCreator&) = delete;
-
-  const std::uint64_t hash;  ///< of the names of the class and of the values
-  const ServedType& (*const type)() noexcept;
-  const Creator creator;
-  const RegisteredCreator* next = nullptr;
-};
-
-/// All of them, in a list.
-ROYONG_API const RegisteredCreator* first_creator() noexcept;
-
-/// Names the class and the types of the values, for another program.
-template <class Class, class... Values>
-struct CreatorName {};
-
-/// What this program makes itself, a client of another program may ask it to make.
-template <class Class, class... Values>
-inline const RegisteredCreator registered_creator{type_hash<CreatorName<Class, Values...>>(),
-                                                  &served_type<Class>,
-                                                  &create_served<Class, Values...>};
-
-/// Writes which creator to run: by its place in the program, or by name for another program.
-ROYONG_API void write_creator(OutgoingCall& call, const RegisteredCreator& creator,
-                              FunctionId (*id)());
-ROYONG_API TargetRef read_created(Reply& reply, std::uint64_t type);
-ROYONG_API extern const std::uint32_t create_verb;
-
-/** @brief Has the server make a `Class(arguments...)`.
- *  @return what a proxy is made of
- *  @throws EndOfFile the server is gone; what the constructor throws; UsageError a server of another program does not know the class
- */
-template <class Class, class... A>
-TargetRef create(StateRef<Session> session, A&&... arguments) {
-  if constexpr (require_transferable<std::tuple<Stored<Deduced, A&&>...>>()) {
-    OutgoingCall call(std::move(session), create_verb);
-    write_creator(call, registered_creator<Class, Stored<Deduced, A&&>...>,
-                  &thunk_id<&create_served<Class, Stored<Deduced, A&&>...>>);
-    (encode_argument<Deduced>(call.writer(), std::forward<A>(arguments)), ...);
-    Reply reply;
-    call.perform(reply);
-    return read_created(reply, type_hash<Class>());
-  }
-}
 
 }  // namespace royong::inline v0::detail

@@ -11,6 +11,7 @@
 #include "royong/detail/config.hpp"
 #include "royong/detail/manager/served.hpp"
 #include "royong/detail/manager/waiting_line.hpp"
+#include "royong/manager/lock.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0::detail {
@@ -105,7 +106,7 @@ class ServedLockOf : public Served<Derived> {
       kind, kind == LockState::Kind::lock ? "ManagerLock" : "ManagerRLock");
 };
 
-class ServedLock : public ServedLockOf<ServedLock, LockState::Kind::lock> {};
-class ServedRLock : public ServedLockOf<ServedRLock, LockState::Kind::rlock> {};
+class ROYONG_API ServedLock : public ServedLockOf<ServedLock, LockState::Kind::lock> {};
+class ROYONG_API ServedRLock : public ServedLockOf<ServedRLock, LockState::Kind::rlock> {};
 
 }  // namespace royong::inline v0::detail

@@ -9,6 +9,7 @@
 #include "royong/detail/config.hpp"
 #include "royong/detail/manager/served.hpp"
 #include "royong/detail/manager/waiting_line.hpp"
+#include "royong/manager/semaphore.hpp"
 #include "royong/semaphore.hpp"
 #include "royong/timeout.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @file
- *  @brief ServedNamespace: what a Namespace stands for, in the server. Used by the server's one thread.
+ *  @brief Attributes: what a Namespace keeps in the server. Used by the server's one thread.
  */
 #pragma once
 
@@ -14,12 +14,11 @@
 
 #include "royong/detail/config.hpp"
 #include "royong/detail/manager/objects/packed.hpp"
-#include "royong/detail/manager/served.hpp"
 
 namespace royong::inline v0::detail {
 
 /// Attributes of any types, by name. The server does not know the types: it keeps bytes.
-class ROYONG_API ServedNamespace : public Served<ServedNamespace> {
+class ROYONG_API Attributes {
  public:
   void set(std::string name, PackedValue value);
   /// @throws std::out_of_range it is not there
@@ -51,11 +50,6 @@ class ROYONG_API ServedNamespace : public Served<ServedNamespace> {
   /// For snapshots: only of attributes that mean something to another program. @throws TransferError there are others
   void save(Writer& out) const;
   void load(Reader& in);
-
-  using Operations =
-      OperationList<&ServedNamespace::set, &ServedNamespace::get, &ServedNamespace::has,
-                    &ServedNamespace::find, &ServedNamespace::erase, &ServedNamespace::remove,
-                    &ServedNamespace::size, &ServedNamespace::names>;
 
  private:
   std::map<std::string, PackedValue, std::less<>> attributes_;

@@ -7,6 +7,7 @@
 #include "royong/detail/config.hpp"
 #include "royong/detail/manager/served.hpp"
 #include "royong/detail/manager/waiting_line.hpp"
+#include "royong/manager/event.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0::detail {

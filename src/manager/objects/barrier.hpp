@@ -8,6 +8,7 @@
 #include "royong/detail/manager/objects/packed.hpp"
 #include "royong/detail/manager/served.hpp"
 #include "royong/detail/manager/waiting_line.hpp"
+#include "royong/manager/barrier.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0::detail {

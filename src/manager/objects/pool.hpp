@@ -10,11 +10,10 @@
 #include "royong/detail/manager/objects/packed.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
 #include "royong/detail/manager/served.hpp"
+#include "royong/manager/pool.hpp"
 #include "royong/timeout.hpp"
 
 namespace royong::inline v0::detail {
-
-class ServedPool;
 
 /// Calls the loop: a proxy of the pool that its tasks hold, so that it lives until they have ended.
 class ROYONG_API PoolWaker : public ProxyOf<ServedPool> {

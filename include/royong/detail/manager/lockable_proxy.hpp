@@ -4,13 +4,10 @@
  */
 #pragma once
 
-#include <chrono>     // for std::chrono::seconds
-#include <concepts>   // for std::same_as
-#include <exception>  // for std::exception
+#include <chrono>    // for std::chrono::seconds
+#include <concepts>  // for std::same_as
 
 #include "royong/detail/config.hpp"
-#include "royong/detail/lockable.hpp"
-#include "royong/detail/manager/objects/lock.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
 #include "royong/future.hpp"
 #include "royong/timeout.hpp"
@@ -19,10 +16,10 @@ namespace royong::inline v0::detail {
 
 /** @brief Base of the proxies `D` of what can be taken: `Object` has the operation `acquire`, and `D` a member `release()`.
  *
- *  As Lockable. Other than there taking may throw: the server may be gone.
+ *  As Lockable. Other than there taking may throw: the server may be gone. The bodies that look into `Object` are in src/manager/objects/lockable_proxy.hpp.
  */
 template <class D, class Object>
-class LockableProxy : public ProxyOf<Object> {
+class ROYONG_API LockableProxy : public ProxyOf<Object> {
  public:
   using ProxyOf<Object>::ProxyOf;
 
@@ -40,9 +37,7 @@ class LockableProxy : public ProxyOf<Object> {
   bool acquire(Timeout timeout) const { return take(timeout); }
 
   /// Begins to wait for it. Cancelled in time, nothing was taken.
-  Future<void> acquire_async() const {
-    return this->template invoke_async_as<&Object::acquire, void>(forever);
-  }
+  Future<void> acquire_async() const;
 
   /// For std::scoped_lock and std::unique_lock: as `acquire()`.
   void lock() const { take(forever); }
@@ -56,47 +51,26 @@ class LockableProxy : public ProxyOf<Object> {
     return take(end - Clock::now());
   }
   /// As `release()`, but what goes wrong goes to the log: guards call this in destructors.
-  void unlock() const noexcept {
-    try {
-      static_cast<const D&>(*this).release();
-    } catch (const std::exception& error) {
-      report_unlock(error.what());
-    }
-  }
+  void unlock() const noexcept;
 
  private:
-  bool take(Timeout timeout) const { return this->template invoke<&Object::acquire>(timeout); }
-};
-
-/// Where `HandOver` puts the state of a lock of this process, for the thread that asked.
-ROYONG_API std::shared_ptr<LockState>& handed_over() noexcept;
-
-template <class Object>
-struct HandOver {
-  void operator()(Object& lock) const { handed_over() = lock.state(); }
+  bool take(Timeout timeout) const;
 };
 
 /// What locks have beyond that.
 template <class D, class Object>
-class LockProxy : public LockableProxy<D, Object> {
+class ROYONG_API LockProxy : public LockableProxy<D, Object> {
  public:
   using LockableProxy<D, Object>::LockableProxy;
 
   /// Lets the next one in. @throws UsageError it is free, or this thread may not release it
-  void release() const { this->template invoke<&Object::release>(); }
+  void release() const;
   /// Whether somebody owns it, at this instant.
-  bool locked() const { return this->template invoke<&Object::locked>(); }
+  bool locked() const;
   /// Whether an owner died and nobody has called `mark_consistent` since.
-  bool abandoned() const { return this->template invoke<&Object::abandoned>(); }
+  bool abandoned() const;
   /// Says that what the lock guards is in order again. Call it while you own the lock.
-  void mark_consistent() const { this->template invoke<&Object::mark_consistent>(); }
-
-  /// For conditions, in the server: a call of its own object runs at once, on the thread that makes it. Null: the lock is another server's.
-  std::shared_ptr<LockState> state_in_server() const {
-    handed_over().reset();
-    this->invoke_function(HandOver<Object>{});
-    return std::exchange(handed_over(), nullptr);
-  }
+  void mark_consistent() const;
 };
 
 }  // namespace royong::inline v0::detail

@@ -7,10 +7,11 @@
 #include <cstdint>  // for std::uint64_t
 #include <memory>   // for std::shared_ptr
 
+#include "manager/objects/lock.hpp"
 #include "royong/detail/config.hpp"
-#include "royong/detail/manager/objects/lock.hpp"
 #include "royong/detail/manager/served.hpp"
 #include "royong/detail/manager/waiting_line.hpp"
+#include "royong/manager/condition.hpp"
 #include "royong/manager/lock.hpp"
 #include "royong/timeout.hpp"
 
