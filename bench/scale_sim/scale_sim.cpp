@@ -52,6 +52,7 @@ struct World {
   double flush = 10e6;   ///< a dispatcher keeps results for so long, to send more of them at once
   double hold = 500e3;   ///< the scheduler's `min_hold`, for nodes
   double hold_tree = 400e6;  ///< the same on rank 0, for dispatchers
+  double ahead = 40;         ///< elements for each worker that the program is ahead of the results
   double seed = 1;
 };
 
@@ -122,10 +123,11 @@ class Dispatcher final : public NodeActions, public Below {
   }
   void submit(SimTask& task) {
     work(world_.task + world_.element * task.elements);
+    live_ += task.elements;
     scheduler_->submit(task, static_cast<std::uint32_t>(world_.bytes), clock_.now());
   }
-  std::uint64_t live() const { return scheduler_->live(); }
-  std::uint64_t waiting() const { return scheduler_->backlog().size(); }
+  /// Elements of tasks that have not ended.
+  std::uint64_t live() const { return live_; }
   double busy() const { return busy_; }
   Time free_at() const { return free_at_; }
   const NodeScheduler& scheduler() const { return *scheduler_; }
@@ -212,8 +214,9 @@ class Dispatcher final : public NodeActions, public Below {
   }
   void end_task(Task& task) override {
     ++done_;
-    if (above_ == nullptr) return;  // rank 0: its tasks are the caller's
     auto& own = static_cast<SimTask&>(task);
+    live_ -= own.elements;
+    if (above_ == nullptr) return;  // rank 0: its tasks are the caller's
     if (--own.above->unfinished == 0) {
       finished_.push_back(own.above->end);
       if (finished_.size() == 1) {
@@ -280,6 +283,7 @@ class Dispatcher final : public NodeActions, public Below {
   Time free_at_ = 0;
   double busy_ = 0;
   std::uint64_t done_ = 0;
+  std::uint64_t live_ = 0;
   bool stopped_ = false;
 };
 
@@ -381,9 +385,12 @@ void simulate(const World& world, const std::vector<double>& lengths, std::uint3
     task.elements = static_cast<std::uint32_t>(std::clamp<std::size_t>(left, 1, bundle));
     first += task.elements;
   }
-  // The program submits as fast as rank 0 lets it, so far ahead that no node runs dry: a bounded window, as imap has it.
+  // The program submits as fast as rank 0 lets it, so far ahead that no node runs dry: a bounded window, as imap has it. It is
+  // of elements: one of bundles would hold less and less as they shrink. And it is more than the dispatchers hold: else each has room as soon as a result comes, and
+  // every bundle is a message of its own.
   std::size_t next = 0;
-  const std::uint64_t ahead = 8 * workers / bundle + 1000;
+  const auto ahead =
+      static_cast<std::uint64_t>(static_cast<double>(workers) * world.ahead) + 1000 * bundle;
   std::function<void()> submit = [&] {
     for (int i = 0; i < 64 && next < tasks.size() && root.live() < ahead; ++i)
       root.submit(tasks[next++]);
@@ -438,11 +445,14 @@ int main(int argc, char** argv) {
   World world;
   double most = 10000;
   const std::map<std::string, double*> names = {
-      {"latency", &world.latency}, {"bandwidth", &world.bandwidth}, {"message", &world.message},
-      {"task", &world.task},       {"bytes", &world.bytes},         {"mean", &world.mean},
-      {"workers", &world.workers}, {"tasks", &world.tasks},         {"flush", &world.flush},
-      {"seed", &world.seed},       {"element", &world.element},     {"bundle", &world.bundle},
-      {"hold", &world.hold},       {"hold_tree", &world.hold_tree}, {"nodes", &most}};
+      {"latency", &world.latency}, {"bandwidth", &world.bandwidth},
+      {"message", &world.message}, {"task", &world.task},
+      {"bytes", &world.bytes},     {"mean", &world.mean},
+      {"workers", &world.workers}, {"tasks", &world.tasks},
+      {"flush", &world.flush},     {"seed", &world.seed},
+      {"element", &world.element}, {"bundle", &world.bundle},
+      {"hold", &world.hold},       {"hold_tree", &world.hold_tree},
+      {"ahead", &world.ahead},     {"nodes", &most}};
   const auto set = [&](const std::string& text) {
     const auto equals = text.find('=');
     const auto place = names.find(text.substr(0, equals));
