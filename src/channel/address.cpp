@@ -14,6 +14,7 @@
 #include <system_error>  // for std::system_error
 
 #include "channel/secret.hpp"
+#include "os/random.hpp"
 #include "royong/error.hpp"
 
 namespace royong::inline v0::channel {
@@ -139,7 +140,7 @@ std::string to_text(const SocketAddress& address) {
 }
 
 std::string generate_address() {
-  return "@royong-" + std::to_string(::getpid()) + "-" + hexadecimal(random_bytes<16>());
+  return "@royong-" + std::to_string(::getpid()) + "-" + hexadecimal(os::random_bytes<16>());
 }
 
 }  // namespace royong::inline v0::channel

@@ -21,6 +21,7 @@
 #include "os/error.hpp"
 #include "os/poll.hpp"
 #include "os/quiet_thread.hpp"
+#include "os/random.hpp"
 #include "os/stream_socket.hpp"
 #include "royong/error.hpp"
 
@@ -74,7 +75,7 @@ class Keeper {
     const std::lock_guard lock(mutex_);
     auto* entry = find(object.name());
     if (entry == nullptr) {
-      entries_.push_back({object.name(), &object.record(), random_bytes<sizeof(Token)>(),
+      entries_.push_back({object.name(), &object.record(), os::random_bytes<sizeof(Token)>(),
                           os::duplicate(descriptor), 0});
       entry = &entries_.back();
     }
@@ -127,7 +128,7 @@ class Keeper {
   }
 
   void start() {
-    name_ = random_bytes<sizeof(Token)>();
+    name_ = os::random_bytes<sizeof(Token)>();
     const std::string name = name_of(name_);
     os::Fd listener = os::listen_at(resolve(name, true).front(), 64, name);
     bell_.emplace();

@@ -7,6 +7,7 @@
 
 #include "channel/frame.hpp"
 #include "channel/secret.hpp"
+#include "os/random.hpp"
 #include "royong/error.hpp"
 
 namespace royong::inline v0::channel {
@@ -59,7 +60,7 @@ constexpr std::byte byte(unsigned char value) noexcept { return std::byte{value}
 }  // namespace
 
 Handshake::Handshake(Side side, std::optional<std::string> key)
-    : Handshake(side, std::move(key), random_bytes<nonce_size>()) {}
+    : Handshake(side, std::move(key), os::random_bytes<nonce_size>()) {}
 
 Handshake::Handshake(Side side, std::optional<std::string> key,
                      std::span<const std::byte, nonce_size> nonce)

@@ -4,14 +4,10 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
-#include <sys/random.h>
 
 #include <new>          // for std::bad_alloc
 #include <string_view>  // for std::string_view
 #include <vector>       // for std::vector
-
-#include "os/error.hpp"
-#include "os/syscalls.hpp"
 
 namespace royong::inline v0::channel {
 
@@ -31,15 +27,6 @@ Digest hmac(std::string_view key, std::initializer_list<std::span<const std::byt
 
 bool equal_secrets(std::span<const std::byte> a, std::span<const std::byte> b) noexcept {
   return a.size() == b.size() && ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
-void fill_random(std::span<std::byte> bytes) {
-  // Not OpenSSL's generator: the kernel's has no state that a fork would copy.
-  while (!bytes.empty()) {
-    const auto got = os::retry([&] { return ::getrandom(bytes.data(), bytes.size(), 0); });
-    if (got < 0) os::throw_errno("cannot get", "random bytes");
-    bytes = bytes.subspan(static_cast<std::size_t>(got));
-  }
 }
 
 std::string hexadecimal(std::span<const std::byte> bytes) {

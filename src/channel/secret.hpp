@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @file
- *  @brief Random numbers, keyed hashes and comparisons that tell nothing by their time: all of it OpenSSL's.
+ *  @brief Keyed hashes and comparisons that tell nothing by their time: all of it OpenSSL's.
  */
 #pragma once
 
@@ -18,16 +18,6 @@ Digest hmac(std::string_view key, std::initializer_list<std::span<const std::byt
 
 /// Whether they are equal, in a time that depends on nothing but the length.
 bool equal_secrets(std::span<const std::byte> a, std::span<const std::byte> b) noexcept;
-
-/// Bytes that nobody can guess. @throws std::system_error
-void fill_random(std::span<std::byte> bytes);
-
-template <std::size_t N>
-std::array<std::byte, N> random_bytes() {
-  std::array<std::byte, N> bytes;
-  fill_random(bytes);
-  return bytes;
-}
 
 std::string hexadecimal(std::span<const std::byte> bytes);
 

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "royong/shared_memory.hpp"
 
-#include <sys/random.h>
 #include <sys/stat.h>
 
-#include <array>         // for std::array
 #include <atomic>        // for std::atomic
 #include <system_error>  // for std::system_error
 
@@ -12,6 +10,7 @@
 #include "os/error.hpp"
 #include "os/file_identity.hpp"
 #include "os/memory.hpp"
+#include "os/random.hpp"
 #include "os/shm.hpp"
 #include "os/syscalls.hpp"
 #include "royong/error.hpp"
@@ -49,15 +48,11 @@ void check_name(std::string_view name) {
 }
 
 std::string generated_name() {
-  std::array<unsigned char, 8> random{};
-  if (::getrandom(random.data(), random.size(), 0) != static_cast<ssize_t>(random.size())) {
-    os::throw_errno("cannot get", "random numbers");
-  }
   constexpr std::string_view digits = "0123456789abcdef";
   std::string name = "royong-";
-  for (const unsigned char byte : random) {
-    name += digits[byte >> 4];
-    name += digits[byte & 15];
+  for (const std::byte byte : os::random_bytes<8>()) {
+    name += digits[std::to_integer<unsigned>(byte) >> 4];
+    name += digits[std::to_integer<unsigned>(byte) & 15];
   }
   return name;
 }
