@@ -241,6 +241,14 @@ ROYONG_API ProcessView current_process();
 ROYONG_API std::optional<ProcessView> parent_process();
 /// The living processes that this one started, pool workers included; the forkserver is not among them.
 ROYONG_API std::vector<ProcessView> active_children();
+/** @brief The key that the processes of this program have in common: 32 random bytes, unless `set_authkey` said otherwise.
+ *
+ *  For whom it is to be proved to: `Manager::serve({.address = "0.0.0.0:7000", .authkey = authkey()})`. A process inherits its parent's, and the ranks of an
+ *  MPI job get rank 0's by `mpi::init`; so each of them can follow a proxy to a manager with this key. It is never written into a message with a proxy.
+ */
+ROYONG_API std::string authkey();
+/// From now on this is the key of this process, and of those that it starts. Any bytes. In all programs that are to have the same one.
+ROYONG_API void set_authkey(std::string key);
 /// Processors that this process may use: its affinity and its control group's quota (rounded up), at least 1.
 ROYONG_API int cpu_count();
 

@@ -115,7 +115,8 @@ class ChildInStart {
                .start_method = get_start_method(),
                .directory = method_ == StartMethod::forkserver ? working_directory() : "",
                .limits = std::move(plan.options.limits),
-               .call = std::move(plan.call)},
+               .call = std::move(plan.call),
+               .authkey = authkey()},
               slot());
   }
 

@@ -15,6 +15,7 @@
 #include "os/error.hpp"
 #include "os/files.hpp"
 #include "os/limits.hpp"
+#include "os/random.hpp"
 #include "process/exit.hpp"
 #include "process/forkserver.hpp"
 #include "process/keeper.hpp"
@@ -68,6 +69,8 @@ void become_main() {
   sync::set_keeper_starter(start_keeper);
   watch_forks();
   start_service(memory::reserve_slot());
+  const auto key = os::random_bytes<32>();
+  own.authkey.assign(reinterpret_cast<const char*>(key.data()), key.size());
   own.role = Role::main;
 }
 

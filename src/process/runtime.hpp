@@ -47,6 +47,7 @@ struct Runtime {
   int process_names = 0;  ///< for "Process-N"
   StartMethod start_method = StartMethod::forkserver;
   bool start_method_fixed = false;
+  std::string authkey;
 };
 
 Runtime& runtime() noexcept;

@@ -28,6 +28,7 @@ struct StartupMessage {
   std::string directory;                               ///< to work in; empty: where it is
   ResourceLimits limits;
   std::vector<std::byte> call;  ///< what write_call wrote
+  std::string authkey;
 };
 
 std::vector<std::byte> encode_startup(const StartupMessage& message);

@@ -50,6 +50,7 @@ void introduce(const StartupMessage& message, memory::Owner slot) {
   own.parent_pid = message.parent_pid;
   own.parent_name = message.parent_name;
   own.start_method = message.start_method;
+  own.authkey = message.authkey;
   own.pid = ::getpid();
   own.role = Role::worker;
   set_process_name(message.name);

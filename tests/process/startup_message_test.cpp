@@ -21,6 +21,7 @@ StartupMessage example() {
   message.limits.affinity = {0, 3};
   message.limits.writable_paths = {"/tmp", "/var/tmp"};
   message.call = {std::byte{1}, std::byte{2}};
+  message.authkey = std::string("\0key", 4);
   return message;
 }
 
@@ -32,6 +33,7 @@ TEST(StartupMessage, arrives_as_it_was_sent) {
   EXPECT_EQ(got.limits.affinity, (std::vector<int>{0, 3}));
   EXPECT_EQ(got.limits.writable_paths.at(1), "/var/tmp");
   EXPECT_EQ(got.call.size(), 2u);
+  EXPECT_EQ(got.authkey, std::string("\0key", 4));
 }
 
 TEST(StartupMessage, cut_off_anywhere_is_refused) {
