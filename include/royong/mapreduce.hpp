@@ -222,7 +222,7 @@ class PairMerger {
       merge.inputs.push_back(std::move(pile.back()));
       pile.pop_back();
     }
-    CallWriter call;
+    CallWriter call(pool_);
     call.write_plain(thunk_id<&PairMerger::run>().bits);
     encode_callable(call, combine_);
     call.write_plain(static_cast<std::uint64_t>(merge.inputs.size()));
@@ -339,7 +339,7 @@ struct MapReduceCall {
     const auto thunk = thunk_id<&MapReduceCall::run>().bits;
     using Iterator = decltype(begin);
     const auto submit = [&](const InputRange& range, Iterator& element, std::size_t new_elements) {
-      CallWriter call;
+      CallWriter call(pool);
       call.write_plain(thunk);
       encode_callable(call, mapper);
       encode_callable(call, combine);

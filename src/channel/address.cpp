@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <array>         // for std::array
 #include <charconv>      // for std::from_chars
@@ -14,6 +15,7 @@
 #include <system_error>  // for std::system_error
 
 #include "channel/secret.hpp"
+#include "os/error.hpp"
 #include "os/random.hpp"
 #include "royong/error.hpp"
 
@@ -137,6 +139,16 @@ std::string to_text(const SocketAddress& address) {
   std::memcpy(&inet, &address.storage, sizeof inet);
   ::inet_ntop(AF_INET6, &inet.sin6_addr, text.data(), text.size());
   return "[" + std::string(text.data()) + "]:" + std::to_string(ntohs(inet.sin6_port));
+}
+
+std::string public_address(const std::string& text) {
+  if (kind_of_address(text) != AddressKind::inet) return text;
+  const std::string host = host_of(text);
+  if (host != "0.0.0.0" && host != "::") return text;
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0)
+    os::throw_errno("cannot get", "the host name");
+  return std::string(name.data()) + text.substr(text.rfind(':'));
 }
 
 std::string generate_address() {

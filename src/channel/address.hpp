@@ -30,6 +30,9 @@ std::vector<os::SocketAddress> resolve(const std::string& text, bool passive);
 /// The text for a socket's address. Empty: it has none.
 std::string to_text(const os::SocketAddress& address);
 
+/// What a listener's address is to other machines: "every interface" becomes the name of this one.
+std::string public_address(const std::string& text);
+
 /// A fresh abstract name that nobody can guess.
 std::string generate_address();
 

@@ -94,6 +94,10 @@ ClientSession::ClientSession(std::unique_ptr<channel::Stream> stream, std::strin
     Reader reader(reply.bytes(), {.foreign = true});
     detail::rethrow_exception_from(reader);
   }
+  Reader reader(reply.bytes(), {.foreign = true});
+  identity_ = reader.read<ServerIdentity>();
+  reader.expect_end();
+  enter_session(*this);
 }
 
 ClientSession::~ClientSession() {
@@ -103,7 +107,7 @@ ClientSession::~ClientSession() {
     static_cast<void>(line_.release());
     return;
   }
-  if (server_) leave_session(*this);
+  if (server_ || is_foreign_) leave_session(*this);
   close();
 }
 

@@ -17,6 +17,7 @@
 
 #include "manager/line.hpp"
 #include "manager/protocol.hpp"
+#include "manager/ticket.hpp"
 #include "royong/detail/manager/session.hpp"
 #include "sync/eventcount.hpp"
 
@@ -51,6 +52,8 @@ class ClientSession final : public detail::Session,
   bool is_usable() const noexcept;
   const detail::ObjectRef& server() const noexcept { return server_; }
   const std::string& address() const noexcept { return address_; }
+  /// Of another program's server.
+  const ServerIdentity& identity() const noexcept { return identity_; }
 
   // TaskEngine
   bool wait(const std::atomic<std::uint32_t>& flag, const detail::TaskState* hint,
@@ -116,6 +119,7 @@ class ClientSession final : public detail::Session,
   const bool is_foreign_;
   const std::uint32_t generation_;  ///< forks that came before it
   std::string address_;
+  ServerIdentity identity_{};
   std::unique_ptr<Line> line_;
   detail::ObjectRef server_;
 

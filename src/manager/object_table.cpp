@@ -33,8 +33,10 @@ ServedObject* ObjectTable::find(std::uint64_t id) noexcept {
 
 ServedObject& ObjectTable::at(std::uint64_t id) {
   if (auto* object = find(id)) return *object;
-  throw TransferError("the manager has no such object: it is gone");
+  fail_gone();
 }
+
+void ObjectTable::fail_gone() { throw TransferError("the manager has no such object: it is gone"); }
 
 ObjectRef ObjectTable::record_of(std::uint64_t id) {
   const std::uint64_t type = at(id).type().hash;

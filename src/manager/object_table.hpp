@@ -30,6 +30,7 @@ class ObjectTable {
   detail::ServedObject* find(std::uint64_t id) noexcept;
   /// @throws TransferError there is none
   detail::ServedObject& at(std::uint64_t id);
+  [[noreturn]] static void fail_gone();
   /// Its record. @throws TransferError there is none
   detail::ObjectRef record_of(std::uint64_t id);
   /// @throws UsageError there are as many as there may be; ArenaFull

@@ -7,7 +7,7 @@
  *
  *  | verb | body | answer |
  *  |---|---|---|
- *  | hello | Hello | Welcome |
+ *  | hello | Hello | family: Welcome; foreign: ServerIdentity |
  *  | call | arguments | result |
  *  | function | FunctionId, callable, arguments | result |
  *  | create | family: FunctionId of the creator, arguments; foreign: its hash, the signature and the name of the class, arguments | target |
@@ -21,6 +21,8 @@
  *  | bye | | none |
  *  | cancel | number of a call of the object | nothing, behind the answer `cancelled` to that call if it waited |
  *  | nothing | a call that was cancelled before it left | none |
+ *  | lend | number of the object, whether to keep it for whoever comes with the ticket | Ticket |
+ *  | adopt | Ticket | target |
  *
  *  `function`, `publish`, `unpublish`, `snapshot` and `shutdown` are the family's alone.
  */
@@ -48,10 +50,12 @@ enum class Verb : std::uint32_t {
   bye,
   cancel,
   nothing,
+  lend,
+  adopt,
 };
 
 /// Raised whenever one of the messages changes.
-inline constexpr std::uint32_t protocol_version = 2;
+inline constexpr std::uint32_t protocol_version = 3;
 inline constexpr std::uint64_t protocol_magic = 0x3152474d594f52;  // "ROYMGR1"
 
 struct RequestHead {

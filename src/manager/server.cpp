@@ -14,6 +14,7 @@
 #include "manager/own_session.hpp"
 #include "manager/server_session.hpp"
 #include "manager/server_state.hpp"
+#include "os/random.hpp"
 #include "royong/detail/exception.hpp"
 #include "royong/error.hpp"
 #include "royong/process.hpp"
@@ -47,6 +48,7 @@ Server::Server(ServerPlan plan, Connection first) : plan_(std::move(plan)) {
   self_ = ObjectRef::create(ObjectKind::manager);
   ServerState& state = server_state(self_.record());
   state.owner = memory::self().bits;
+  os::fill_random(std::as_writable_bytes(std::span(state.identity)));
   {
     auto [reader, writer] = Pipe(false);
     const ObjectRef object = detail::HandleAccess::object(writer);
@@ -56,6 +58,7 @@ Server::Server(ServerPlan plan, Connection first) : plan_(std::move(plan)) {
     writer.close();  // here; the record keeps it for the others
   }
   objects_.emplace(self_, static_cast<std::size_t>(std::max(limits().objects, 1)));
+  lender_.emplace(timers_, limits().lent);
   own_ = make_own_session(*this);
   last_session_ = own_session_id;
   if (plan_.listens) {
@@ -80,6 +83,7 @@ Server::~Server() {
   end_sessions();
   acceptor_.reset();
   published_.clear();
+  lender_.reset();
   objects_.reset();
   own_ = {};
   current_server = nullptr;

@@ -18,6 +18,7 @@
 #include <string>    // for std::string
 #include <vector>    // for std::vector
 
+#include "manager/lender.hpp"
 #include "manager/line.hpp"
 #include "manager/object_table.hpp"
 #include "manager/protocol.hpp"
@@ -97,6 +98,8 @@ class Server {
   void create(detail::IncomingCall& call, ServerSession* from);
   void publish(detail::IncomingCall& call);
   void find(detail::IncomingCall& call, ServerSession* from);
+  void lend(detail::IncomingCall& call, ServerSession* from);
+  void adopt(detail::IncomingCall& call);
 
   void restore();
   void save();
@@ -109,6 +112,7 @@ class Server {
   detail::Timers timers_;
   Tracebacks tracebacks_{[this] { tell(self_.record()); }};
   std::optional<ObjectTable> objects_;
+  std::optional<Lender> lender_;
   std::map<std::string, detail::ObjectRef, std::less<>> published_;
   std::vector<std::shared_ptr<ServerSession>> sessions_;
   std::vector<ServerSession*> to_flush_;

@@ -3,10 +3,13 @@
 #include <algorithm>  // for std::max
 #include <utility>    // for std::move
 
+#include "channel/address.hpp"
+#include "channel/tls.hpp"
 #include "logging/log.hpp"
 #include "manager/own_session.hpp"
 #include "manager/server.hpp"
 #include "manager/server_session.hpp"
+#include "manager/server_state.hpp"
 #include "manager/snapshot.hpp"
 #include "manager/targets.hpp"
 #include "manager/types.hpp"
@@ -61,9 +64,7 @@ void Server::handle(const RequestHead& head, Reader& in, detail::AnswerSink& sin
 
 void Server::run_verb(const RequestHead& head, IncomingCall& call, ServerSession* from) {
   const auto object_to_use = [&]() -> ServedObject& {
-    if (from != nullptr && !from->may_use(head.object)) {
-      throw TransferError("the manager has no such object: it is gone");
-    }
+    if (from != nullptr && !from->may_use(head.object)) ObjectTable::fail_gone();
     if (call.owed() > static_cast<std::size_t>(std::max(limits().waiting_calls, 1))) {
       throw UsageError(
           "the client has as many waiting calls as it may have; see ManagerLimits::waiting_calls");
@@ -133,6 +134,8 @@ void Server::run_verb(const RequestHead& head, IncomingCall& call, ServerSession
       return call.reply();
     }
     case Verb::nothing: return call.reply();  // sessions drop it
+    case Verb::lend: return lend(call, from);
+    case Verb::adopt: return adopt(call);
   }
   throw TransferError("malformed request: unknown verb " + std::to_string(head.verb));
 }
@@ -150,7 +153,7 @@ void Server::answer_hello(IncomingCall& call, ServerSession* from) {
                         " of its protocol, the client version " + std::to_string(hello.version));
   }
   from->greet(from->is_foreign() ? memory::Owner{} : memory::Owner{hello.owner});
-  if (from->is_foreign()) return call.reply();
+  if (from->is_foreign()) return call.reply(server_state(self_.record()).identity);
   call.reply(Welcome{self_, address_});
 }
 
@@ -189,6 +192,40 @@ void Server::find(IncomingCall& call, ServerSession* from) {
   const bool is_foreign = from != nullptr && from->is_foreign();
   FoundReply reply{std::make_shared<LocalTarget>(found->second), match(wanted, object, is_foreign)};
   call.reply(reply);
+}
+
+void Server::lend(IncomingCall& call, ServerSession* from) {
+  const auto id = detail::decode<std::uint64_t>(call.in());
+  const bool keep = detail::decode<bool>(call.in());
+  call.in().expect_end();
+  if (!acceptor_) {
+    throw TransferError(
+        "cannot send a proxy to another machine: its manager is reached by this program's "
+        "processes alone; "
+        "make it by Manager::serve({.address = \"host:port\"})");
+  }
+  if (from != nullptr && !from->may_use(id)) ObjectTable::fail_gone();
+  detail::ObjectRef record = objects_->record_of(id);
+  if (keep) lender_->keep(id, std::move(record));
+  const auto& options = plan_.options;
+  call.reply(
+      Ticket{.server = {.identity = server_state(self_.record()).identity,
+                        .record = self_.name(),
+                        .address = channel::public_address(address_),
+                        .asks_for_key = options.authkey.has_value(),
+                        .uses_psk = options.tls.psk,
+                        .uses_certificates = channel::is_wanted(options.tls) && !options.tls.psk},
+             .object = id,
+             .token = lender_->token_of(id),
+             .is_kept = keep});
+}
+
+void Server::adopt(IncomingCall& call) {
+  const auto ticket = detail::decode<Ticket>(call.in());
+  call.in().expect_end();
+  lender_->check(ticket);
+  call.reply(TargetReply{std::make_shared<LocalTarget>(objects_->record_of(ticket.object))});
+  if (ticket.is_kept) lender_->let_go(ticket.object);
 }
 
 // ---- Snapshots ----

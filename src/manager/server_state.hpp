@@ -23,6 +23,7 @@
 #include <atomic>   // for std::atomic
 #include <cstdint>  // for std::uint32_t, std::uint64_t
 
+#include "manager/ticket.hpp"
 #include "memory/objects.hpp"
 #include "sync/eventcount.hpp"
 #include "sync/state.hpp"
@@ -39,6 +40,7 @@ struct ServerState {
   sync::Bell quiet;
   std::atomic<std::uint64_t> owner;  ///< memory::Owner of the server's process
   detail::ObjectName door;
+  ServerIdentity identity;  ///< constant once the server has begun
 
   std::atomic<std::uint32_t> buried;    ///< graves ever filled; written under the directory's lock
   std::atomic<std::uint32_t> exhumed;   ///< graves ever read; the server's

@@ -7,6 +7,7 @@
 #include "manager/server.hpp"
 #include "manager/server_state.hpp"
 #include "manager/sessions.hpp"
+#include "manager/ticket.hpp"
 #include "royong/detail/manager/proxy_base.hpp"
 #include "royong/error.hpp"
 
@@ -63,7 +64,8 @@ StateRef<Session> RemoteTarget::session() const {
 
 bool RemoteTarget::equals(const ProxyTarget& other) const noexcept {
   const auto* remote = dynamic_cast<const RemoteTarget*>(&other);
-  return remote != nullptr && remote->session_.get() == session_.get() && remote->id_ == id_;
+  return remote != nullptr && remote->session_->identity() == session_->identity() &&
+         remote->id_ == id_;
 }
 
 detail::TargetRef with_operations(const detail::TargetRef& target,
@@ -93,8 +95,9 @@ ForeignPeer::Scope::Scope(ForeignPeer* peer) noexcept : outer_(std::exchange(cur
 ForeignPeer::Scope::~Scope() { current_peer = outer_; }
 ForeignPeer* ForeignPeer::current() noexcept { return current_peer; }
 
-void write_target(Writer& out, const TargetRef& target) {
+void write_target(Writer& out, const TargetRef& target, std::uint64_t type) {
   if (!target) out.fail("an empty proxy cannot be sent");
+  if (out.is_abroad()) return manager::write_ticket(out, target, type);
   if (!out.is_foreign()) {
     const ObjectRef object = target->object();
     if (!object) out.fail("a proxy of an object of another program cannot be sent");
@@ -107,6 +110,7 @@ void write_target(Writer& out, const TargetRef& target) {
 
 TargetRef read_target(Reader& in, std::uint64_t type) {
   if (!in.is_foreign()) {
+    if (manager::is_ticket(in)) return manager::read_ticket(in, type);
     return std::make_shared<manager::LocalTarget>(in.read_object(ObjectKind::managed, type));
   }
   ForeignPeer* const peer = ForeignPeer::current();

@@ -57,6 +57,7 @@ class RemoteTarget final : public detail::ProxyTarget {
   detail::ObjectRef object() const noexcept override { return {}; }
   std::uint32_t operation(std::uint32_t own) const override;
   const ClientSession& session_of() const noexcept { return *session_; }
+  const std::vector<std::uint32_t>& operations() const noexcept { return operations_; }
 
  private:
   const detail::StateRef<ClientSession> session_;

@@ -15,6 +15,7 @@
 #include "mpi/local_node.hpp"
 #include "royong/error.hpp"
 #include "royong/logging.hpp"
+#include "royong/process.hpp"
 #include "royong/version.hpp"
 
 namespace royong::inline v0::mpi {
@@ -113,7 +114,12 @@ class Agent final : private Receiver {
     const auto kind =
         static_cast<Kind>(in.read_below(static_cast<unsigned>(Kind::last) + 1, "kind"));
     switch (kind) {
-      case Kind::welcome: name_ = in.read<Welcome>().name; return;
+      case Kind::welcome: {
+        auto welcome = in.read<Welcome>();
+        name_ = std::move(welcome.name);
+        set_authkey(std::move(welcome.authkey));
+        return;
+      }
       case Kind::refuse:
         get_logger()->error("rank {} takes no part: {}", transport_.rank(),
                             in.read<Refuse>().reason);

@@ -13,6 +13,7 @@
 #include "os/quiet_thread.hpp"
 #include "royong/error.hpp"
 #include "royong/logging.hpp"
+#include "royong/process.hpp"
 #include "royong/version.hpp"
 
 namespace royong::inline v0::mpi {
@@ -295,7 +296,7 @@ void Cluster::welcome(NodeId node, Hello hello) {
     return refuse(node, fmt::format("it runs another executable: build-id {}, and rank 0's is {}",
                                     rank.hello.build_id, own.build_id));
   rank.here = true;
-  send(node, make_message(Kind::welcome, Welcome{rank.name}));
+  send(node, make_message(Kind::welcome, Welcome{rank.name, authkey()}));
   for (auto& [id, session] : sessions_) session->rank_is_here(node);
   count_the_silent();
 }

@@ -19,6 +19,7 @@ void LocalTask::completed() noexcept { node_.note(*this); }
 
 LocalNode::LocalNode(PoolPlan plan, std::string name) : name_(std::move(name)) {
   plan.polled = true;
+  plan.abroad = true;
   pool_ = PoolCore::create(std::move(plan));
   workers_ = static_cast<std::uint32_t>(std::max(pool_->size(), 1));
 }
@@ -135,7 +136,6 @@ LocalTask* LocalNode::take_ended() {
 LocalResult LocalNode::result_of(LocalTask& task) {
   LocalResult result;
   result.ticket = task.ticket;
-  const TaskExtra* extra = task.extra_if_any();
   std::exception_ptr error;
   switch (task.ending()) {
     case Ending::none: break;
@@ -146,17 +146,10 @@ LocalResult LocalNode::result_of(LocalTask& task) {
       if (may_stay(task)) return kept_result_of(task);
       [[fallthrough]];
     case Ending::exception:
-      if (extra == nullptr || extra->handles.empty()) {
-        result.outcome = task.ending() == Ending::value ? Outcome::value : Outcome::exception;
-        result.bytes = task.bytes();
-        return result;
-      }
-      error =
-          std::make_exception_ptr(TransferError("cannot send the result of " + task.label() +
-                                                ": it holds a handle (a queue, a lock, an array), "
-                                                "which means nothing on another machine"));
-      break;
-    case Ending::error: error = as_seen_from_afar(extra->error); break;
+      result.outcome = task.ending() == Ending::value ? Outcome::value : Outcome::exception;
+      result.bytes = task.bytes();
+      return result;
+    case Ending::error: error = as_seen_from_afar(task.extra().error); break;
   }
   result.outcome = Outcome::exception;
   scratch_ = write_error(error, name_);
@@ -188,9 +181,7 @@ std::exception_ptr LocalNode::as_seen_from_afar(const std::exception_ptr& error)
 /// Small results lie in no block: they travel at once.
 bool LocalNode::may_stay(const LocalTask& task) const noexcept {
   const ResultPlace place = task.place();
-  const TaskExtra* extra = task.extra_if_any();
   return task.keep && place.block != 0 && place.bytes >= kept_beginning &&
-         (extra == nullptr || extra->handles.empty()) &&
          kept_bytes_ + place.bytes <= most_kept_bytes;
 }
 

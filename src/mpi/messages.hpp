@@ -52,7 +52,7 @@ enum class Kind : std::uint8_t {
 };
 
 /// Changes with every change of a message.
-inline constexpr std::uint32_t protocol = 2;
+inline constexpr std::uint32_t protocol = 3;
 
 /// An agent's first words.
 struct Hello {
@@ -66,7 +66,8 @@ struct Hello {
 };
 
 struct Welcome {
-  std::string name;  ///< what errors call the node
+  std::string name;     ///< what errors call the node
+  std::string authkey;  ///< of the program on rank 0: from now on of this one too
 };
 
 /// The sender ends its share: so the text says why.

@@ -34,15 +34,11 @@ class KeptOnNode final : public KeptResult {
 void Session::submit(TaskState& state, Writer& call) {
   StateRef<TaskState> own(&state);  // the engine's count, until the task is the scheduler's
   require_home();
-  if (!call.take_kept().empty())
-    throw TransferError(
-        "cannot send a handle (a queue, a lock, an array) to another machine: only processes of "
-        "this one share memory; pass the value, or let a Manager keep the object and the task "
-        "connect to it (Manager::connect)");
   if (const TaskExtra* extra = state.extra_if_any(); extra != nullptr && !extra->blocks.empty())
     throw UsageError("a task with a block of shared memory cannot go to another machine");
   const auto bytes = call.bytes();
   state.extra().call.assign(bytes.begin(), bytes.end());
+  state.extra().held = call.take_held();
 
   Lock lock(cluster_.mutex());
   require_open();
@@ -221,6 +217,7 @@ void Session::end_task(Task& task) {
     ending = task.phase == TaskPhase::cancelled ? Ending::cancelled : Ending::error;
   }
   std::vector<std::byte>().swap(extra.call);
+  extra.held = {};
   CompletionHook* hook = std::exchange(extra.hooks, nullptr);
   auto callbacks = std::move(extra.callbacks);
   extra.callbacks.clear();

@@ -64,12 +64,14 @@ class ResultBlock {
 
 class Worker {
  public:
-  Worker(const ChannelHandle& channel, const BellHandle& bell, TaskContext& context, bool is_thread)
+  Worker(const ChannelHandle& channel, const BellHandle& bell, TaskContext& context, bool is_thread,
+         bool abroad)
       : carrier_(channel.carrier()),
         memory_(channel.memory()),
         owner_(channel.owner()),
         context_(context),
         is_thread_(is_thread),
+        abroad_(abroad),
         bell_(bell.events()),
         tasks_(memory_.tasks, memory_.pool.tasks_tail, memory_.worker.tasks_head),
         results_(memory_.results, memory_.worker.results_tail, memory_.pool.results_head) {
@@ -139,7 +141,8 @@ class Worker {
  private:
   void execute(TaskEntry& entry) {
     const std::span<std::byte> large = block_.bytes();
-    Writer result(carrier_, large.empty() ? std::span<std::byte>(small_) : large);
+    const std::span<std::byte> room = large.empty() ? std::span<std::byte>(small_) : large;
+    Writer result = abroad_ ? Writer(Transit::result_abroad, room) : Writer(carrier_, room);
     running = &entry;
     const std::int64_t began = entry.began.load(std::memory_order_relaxed);
     const bool fine = run_task(call_of(entry), result);
@@ -287,6 +290,7 @@ class Worker {
   const memory::Owner owner_;
   TaskContext& context_;
   const bool is_thread_;
+  const bool abroad_;
   std::uint32_t lane_ = 0;
   Trace trace_;
   sync::EventCount& bell_;
@@ -313,7 +317,7 @@ void pool_worker_main(const ChannelHandle& channel, const BellHandle& bell,
   // Never destroyed: the program's exit handlers run with SIGTERM still handled.
   static auto* context = new TaskContext;
   adopt_process_context(*context);
-  Worker worker(channel, bell, *context, false);
+  Worker worker(channel, bell, *context, false, plan.abroad);
   if (!plan.trace.empty()) worker.trace_to(plan.trace, plan.lane);
   if (worker.initialize(plan.initializer)) worker.run(plan.max_tasks);
 }
@@ -321,7 +325,7 @@ void pool_worker_main(const ChannelHandle& channel, const BellHandle& bell,
 void pool_thread_main(const ChannelHandle& channel, const BellHandle& bell, TaskContext& context,
                       const std::function<void()>& initializer) {
   const ContextScope scope(context);
-  Worker worker(channel, bell, context, true);
+  Worker worker(channel, bell, context, true, false);
   if (initializer) initializer();
   worker.be_ready();
   worker.run(0);

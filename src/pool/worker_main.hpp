@@ -22,6 +22,7 @@ struct WorkerPlan {
   std::vector<std::byte> initializer;  ///< what write_call wrote; empty: none
   std::string trace;                   ///< file; empty: none
   std::uint32_t lane = 0;              ///< in the trace
+  bool abroad = false;                 ///< results may go to other machines
 };
 
 /// The whole life of a worker process: the initializer, then tasks, until it is told to stop.

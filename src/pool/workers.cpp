@@ -134,7 +134,7 @@ ProcessPlan PoolImpl::worker_plan(std::uint32_t worker) {
   options.limits = plan_.limits;
   return plan_call(std::move(options), &pool_worker_main, links_[worker].channel, bell_,
                    WorkerPlan{static_cast<std::uint64_t>(plan_.maxtasksperchild), plan_.initializer,
-                              plan_.trace.string(), worker});
+                              plan_.trace.string(), worker, plan_.abroad});
 }
 
 void PoolImpl::start_thread(std::uint32_t worker) {

@@ -42,6 +42,7 @@ std::uint64_t Writer::take_block() noexcept {
 void Writer::drop_objects() noexcept {
   drop_pins();
   kept_.clear();
+  held_.clear();
 }
 
 void Writer::grow(std::size_t size) {
@@ -101,6 +102,13 @@ void Writer::drop_pins() noexcept {
 void Writer::write_object(const ObjectRef& object) {
   if (!object) fail("a handle without an object (moved from?) cannot be sent");
   if (is_foreign()) fail("a handle means nothing to another program");
+  if (is_abroad()) {
+    fail(
+        "a handle (a queue, a lock, an array) means nothing on another machine: pass the value, or "
+        "let a "
+        "manager that can be reached from there keep the object (Manager::serve), whose proxies "
+        "travel");
+  }
   const ObjectName name = object.name();
   std::uint32_t pin = no_pin;
   if (transit_ == Transit::argument) {

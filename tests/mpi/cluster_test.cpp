@@ -66,6 +66,21 @@ TEST_F(UnderMpirun, DoesTheSameOverSeveralRanks) {
   EXPECT_THAT(finished.output, Not(HasSubstr("NO")));
 }
 
+TEST(Cluster, WithoutMpirunProxiesTravelAsInAPool) {
+  const Finished finished = royong_test::run({.arguments = {programs + "shares_proxies"}});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output << finished.error;
+  EXPECT_THAT(finished.output, HasSubstr("and it goes on: yes"));
+  EXPECT_THAT(finished.output, Not(HasSubstr("NO")));
+}
+
+TEST_F(UnderMpirun, WhatAManagerKeepsIsUsedFromEveryRank) {
+  const TempDir folder;
+  const Finished finished = mpirun(folder, {"-n", "3", programs + "shares_proxies"});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output << finished.error;
+  EXPECT_THAT(finished.output, HasSubstr("and it goes on: yes"));
+  EXPECT_THAT(finished.output, Not(HasSubstr("NO")));
+}
+
 TEST_F(UnderMpirun, AKilledAgentLosesOnlyWhatItHadBeenGiven) {
   const TempDir folder;
   const Finished finished =

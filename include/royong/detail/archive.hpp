@@ -15,6 +15,7 @@
 #include <cstddef>      // for std::byte, std::size_t
 #include <cstdint>      // for std::uint32_t, SIZE_MAX
 #include <cstring>      // for std::memcpy
+#include <memory>       // for std::shared_ptr
 #include <span>         // for std::span
 #include <string_view>  // for std::string_view
 #include <utility>      // for std::exchange
@@ -51,6 +52,11 @@ enum class Transit {
   message,
   /// The reader may be another program: handles and function pointers are refused.
   foreign,
+  /// The reader may be on another machine, in the same program: handles are refused, but proxies of managers that can be reached from there are not. The sender keeps
+  /// what they refer to (`take_held()`), because it learns when the receiver is done.
+  call_abroad,
+  /// Likewise, but nobody knows who reads, and when: their managers keep it for a while.
+  result_abroad,
 };
 
 /** @brief A growing buffer that values are written to.
@@ -115,7 +121,7 @@ class ROYONG_API Writer {
   /// Forgets what was written, keeps the memory. Pins that were not committed are dropped, kept
   /// references too.
   void clear() noexcept {
-    if (!kept_.empty() || !pinned_.empty()) [[unlikely]]
+    if (!kept_.empty() || !pinned_.empty() || !held_.empty()) [[unlikely]]
       drop_objects();
     cursor_ = begin_;
     depth_ = 0;
@@ -129,6 +135,9 @@ class ROYONG_API Writer {
   /// Transit::argument: the references behind the handles written, for the sender to hold until the
   /// receiver is done.
   std::vector<ObjectRef> take_kept() noexcept { return std::exchange(kept_, {}); }
+  /// Transit::call_abroad: what the sender has to hold likewise.
+  std::vector<std::shared_ptr<const void>> take_held() noexcept { return std::exchange(held_, {}); }
+  void hold(std::shared_ptr<const void> owner) { held_.push_back(std::move(owner)); }
 
   /// Transit::message: the bytes have been sent, so the pins belong to the message now. Without
   /// this call the destructor drops them.
@@ -184,6 +193,10 @@ class ROYONG_API Writer {
 
   /// Whether the reader may be another program.
   bool is_foreign() const noexcept { return transit_ == Transit::foreign; }
+  /// Whether the reader may be on another machine, in the same program.
+  bool is_abroad() const noexcept { return transit_ >= Transit::call_abroad; }
+  /// Whether the sender will hold what it has to.
+  bool is_held() const noexcept { return transit_ == Transit::call_abroad; }
 
   /// @throws TransferError with this text, and drops the pins
   [[noreturn]] void fail(std::string_view text);
@@ -219,6 +232,7 @@ class ROYONG_API Writer {
   std::uint64_t carrier_ = 0;  // memory::Owner of new pins; 0: this process
   std::vector<ObjectRef> kept_;
   std::vector<Pinned> pinned_;
+  std::vector<std::shared_ptr<const void>> held_;
 };
 
 /** @brief Takes over the handles of a message that `Writer::write_handle_list` closed: they are held by the caller from now on, and no pin is

@@ -112,6 +112,7 @@ class ChunkRun {
     }
   }
 
+  PoolCore& pool() const noexcept { return pool_; }
   /// Submits an encoded chunk.
   void submit(std::size_t elements, Writer& call, TaskBlock block = {}) {
     submit(elements, call, std::move(block), [](TaskState&) {});

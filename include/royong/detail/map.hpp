@@ -133,7 +133,7 @@ struct PlainForm {
     TaskBlock block = run.block(results_offset<In>(elements) + elements * sizeof(R));
     std::memcpy(block.data(), data, elements * sizeof(In));
     data += elements;
-    CallWriter call;
+    CallWriter call(run.pool());
     call.write_plain(thunk_id<&run_plain_chunk<F, In, R>>().bits);
     encode_callable(call, function);
     call.write_plain(PlainChunk{block.offset(), elements, is_tracked(options.task) ? 1U : 0U});
@@ -159,7 +159,7 @@ struct EncodedForm {
   Write write;
 
   void submit(auto& run, const MapOptions&, std::size_t elements) {
-    CallWriter call;
+    CallWriter call(run.pool());
     call.write_plain(thunk_id<&run_chunk<F, A...>>().bits);
     encode_callable(call, function);
     call.write_plain(static_cast<std::uint64_t>(elements));
@@ -189,7 +189,7 @@ struct IndexForm {
     clock.stop();
   }
   void submit(auto& run, const MapOptions&, std::size_t elements) {
-    CallWriter call;
+    CallWriter call(run.pool());
     call.write_plain(thunk_id<&IndexForm::run_indices>().bits);
     encode_callable(call, function);
     std::apply(

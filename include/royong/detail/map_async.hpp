@@ -144,6 +144,7 @@ class AsyncRun {
 
   std::size_t next() { return sizer_.next(); }
 
+  PoolCore& pool() const noexcept { return group_.pool(); }
   TaskBlock block(std::size_t bytes) {
     for (;;) {
       try {

@@ -89,6 +89,7 @@ struct PoolPlan {
   /// Whoever owns the pool looks for results all the time, and waits in it only when it has looked for long elsewhere: `wait` sleeps at
   /// once, and the pool's own thread leaves hooks and the backlog to it.
   bool polled = false;
+  bool abroad = false;  ///< results may go to other machines: Transit::result_abroad
 };
 
 /** @brief A pool of processes: scheduler, rings, workers. Thread-safe.
@@ -121,8 +122,16 @@ class ROYONG_API PoolCore : public TaskEngine {
   virtual PoolStats stats() = 0;
   /// Runs `callback` on the callback thread. Any thread, also from a CompletionHook.
   virtual void post(std::unique_ptr<Callback> callback) = 0;
+  /// How the calls that are submitted here travel.
+  Transit transit() const noexcept { return transit_; }
   /// For a CompletionHook, which runs with the engine's lock held: lets go of a count when it is not, for it may be the last one.
   virtual void bury(StateRef<TaskState> ended) { const auto gone = std::move(ended); }
+
+ protected:
+  explicit PoolCore(Transit transit = Transit::argument) noexcept : transit_(transit) {}
+
+ private:
+  const Transit transit_;
 };
 
 /// What a pool's handle does at its end: close or terminate, then join. Never throws.
@@ -134,7 +143,8 @@ inline constexpr std::size_t largest_inline_call = 8 << 10;
 /// What the call of a task is written with: a large one lies in its block at once, and is not copied again.
 class CallWriter : public Writer {
  public:
-  CallWriter() : Writer(Transit::argument, Large{largest_inline_call + 1}) {}
+  explicit CallWriter(const PoolCore& pool)
+      : Writer(pool.transit(), Large{largest_inline_call + 1}) {}
 };
 
 /// Whether these options ask for anything.
@@ -157,7 +167,7 @@ template <class F, class... Args>
 auto submit_call(PoolCore& pool, const TaskOptions* options, const F& f, Args&&... args) {
   if constexpr (require_call<std::decay_t<const F>, Args...>()) {
     using R = CallResult<std::decay_t<const F>, Args...>;
-    CallWriter call;
+    CallWriter call(pool);
     write_call(call, f, std::forward<Args>(args)...);
     auto state = make_state<R>(options);
     pool.submit(*state, call);

@@ -59,7 +59,7 @@ struct ProcessLane {
   template <class F, class In>
   static StateRef<TaskState> submit_chunk(PoolCore& pool, const TaskOptions& options,
                                           const F& function, std::vector<In>&& elements) {
-    CallWriter call;
+    CallWriter call(pool);
     call.write_plain(thunk_id<&run_chunk<F, const In&>>().bits);
     encode_callable(call, function);
     call.write_plain(static_cast<std::uint64_t>(elements.size()));

@@ -156,6 +156,7 @@ struct TaskExtra {
   std::uint64_t call_length = 0;   ///< not 0: the call lies in the last of the blocks
   std::vector<ObjectRef> kept;     ///< handles among the arguments
   std::vector<ObjectRef> handles;  ///< in the encoded result
+  std::vector<std::shared_ptr<const void>> held;  ///< by proxies in a call abroad
   std::vector<std::unique_ptr<Callback>> callbacks;
   CompletionHook* hooks = nullptr;
   bool keep_result = false;                 ///< in a cluster: a large result may stay on its node

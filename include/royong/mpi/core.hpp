@@ -66,6 +66,9 @@ class ROYONG_API MpiCore : public detail::PoolCore {
   static detail::StateRef<MpiCore> create(MpiPlan plan);
 
   virtual MpiStats mpi_stats() = 0;
+
+ protected:
+  MpiCore() noexcept : PoolCore(detail::Transit::call_abroad) {}
 };
 
 }  // namespace royong::inline v0::mpi

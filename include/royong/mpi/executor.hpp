@@ -44,6 +44,10 @@ struct MpiOptions {
  *  **Errors.** As `Pool`. Arguments and results are values: a handle among them (a queue, a lock, an array) is refused by
  *  `TransferError`, at the sender. An initializer that throws on any node breaks the executor.
  *
+ *  Proxies travel if other machines can reach their manager, `Manager::serve({.address = "0.0.0.0:0", .authkey = authkey()})`: a queue, a lock or a dict that all nodes share. What an argument refers to
+ *  lives at least until the task has ended; what a result refers to until the result has been looked at, for an hour at the most (`ManagerLimits::lent`). A worker that cannot reach the manager ends its task with
+ *  `EndOfFile`, one that does not know its key with `AuthenticationError`.
+ *
  *  **Threads and processes.** Thread-safe. Needs `mpi::init`. Several executors may live at the same time; each has its own workers.
  *
  *  **If the peer dies.** A worker: only the task it was running, which ends with `WorkerDied`, whose `node()` names rank and host, or is

@@ -20,6 +20,8 @@ namespace royong::inline v0::mpi {
  *  What the ranks run must be the same: an agent whose executable has another build-id, or whose royong is of another
  *  version, is told so, logs it and takes no part; the others go on.
  *
+ *  All ranks have rank 0's `authkey()` from here on. It goes to them over MPI, which nobody encrypts: the network of an MPI job is one that is trusted.
+ *
  *  @param argc,argv main's own
  *  @throws UsageError royong::init was not called before, or this was called twice; srun started several tasks without an MPI
  *  @throws Error      MPI cannot be initialised

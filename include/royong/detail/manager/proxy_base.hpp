@@ -152,6 +152,10 @@ void run_function(ServedObject& self, IncomingCall& call) {
  *  A proxy is a value: copies refer to the same object of the server, which lives until the last proxy anywhere is gone. It may be an argument, a
  *  message or a result inside its family, and an argument or a result of calls to its own server from another program. A default-constructed one
  *  refers to nothing, and is a UsageError to use.
+ *
+ *  Between machines (tasks of an mpi::MPIPoolExecutor) those of a manager travel that has an address (`Manager::serve`, `Manager::connect`); of a class of the user's, with its registered
+ *  methods. The process that one comes to uses the connection that it has to that manager, else makes one, with `authkey()` if the manager asks for a key; where it uses certificates, there
+ *  must be one. It is kept for the next proxies. Each costs a round trip to the manager at either end.
  */
 template <class Class>
 class ProxyOf {
@@ -173,7 +177,7 @@ class ProxyOf {
   template <class Archive>
   void serialize(Archive& archive) {
     if constexpr (Archive::is_saving) {
-      write_target(archive, target_);
+      write_target(archive, target_, type_hash<Class>());
     } else {
       target_ = read_target(archive, type_hash<Class>());
     }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <chrono>      // for std::chrono::hours
 #include <cstdint>     // for std::uint64_t
 #include <filesystem>  // for std::filesystem::path
 #include <optional>    // for std::optional
@@ -23,6 +24,8 @@ struct ManagerLimits {
   std::uint64_t message = std::uint64_t{1} << 30;
   /// Bytes of answers that are kept for a client that does not read them; beyond, its session ends.
   std::uint64_t unread = std::uint64_t{256} << 20;
+  /// How long an object is kept, without any proxy, for one that is on its way from another machine: in the result of a task that nobody has looked at.
+  Timeout lent = std::chrono::hours(1);
 };
 
 /// What `Manager::serve` takes.

@@ -181,9 +181,13 @@ class ROYONG_API ProxyTarget {
   ProxyTarget() = default;
 };
 
-/// Writes what names the object. @throws TransferError it is not of the server that this goes to, in another program
-ROYONG_API void write_target(Writer& out, const TargetRef& target);
-/// @param type  type_hash of the served class. @throws TransferError
+/** @brief Writes what names the object.
+ *  @param type  type_hash of the served class, for a reader on another machine
+ *  @throws TransferError it is not of the server that this goes to, in another program; or of one that nobody on another machine can reach
+ *  @throws EndOfFile     the server would have to be asked, and is gone
+ */
+ROYONG_API void write_target(Writer& out, const TargetRef& target, std::uint64_t type = 0);
+/// @param type  type_hash of the served class. @throws TransferError; of what came from another machine also EndOfFile, AuthenticationError
 ROYONG_API TargetRef read_target(Reader& in, std::uint64_t type);
 
 /** @brief A call on its way out: made, its arguments written, and then performed or started, once. Used by one thread. */
