@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Counts the identifiers in all C and C++ files of a folder that every node sees, over all ranks of an MPI job, and once more alone: both must
-// come to the same result.
+// come to the same result. Each node adds up the counts of its own batches before they travel.
 //
 //     mpirun -n 4 --enable-recovery wordcount_mpi [folder, default /usr/include] [--kill]
 //
 // With --kill an agent of this machine is killed when a tenth of the work is done.
 #include <signal.h>
 #include <royong/init.hpp>
+#include <royong/mapreduce.hpp>
 #include <royong/mpi.hpp>
 
 #include <algorithm>
@@ -16,7 +17,9 @@
 #include <functional>
 #include <iostream>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <vector>
 
@@ -43,10 +46,10 @@ void count_batch(const Batch& batch, Counts& counts) {
   }
 }
 
-Result map_batch(const Batch& batch) {
+void map_batch(const Batch& batch, mp::Emitter<std::string, std::uint64_t>& out) {
   Counts counts;
   count_batch(batch, counts);
-  return {counts.begin(), counts.end()};
+  for (const auto& [name, count] : counts) out(name, count);
 }
 
 /// The last agent on this machine dies as no program would expect it.
@@ -68,11 +71,18 @@ int run(const std::string& folder, bool kill) {
     mp::mpi::MPIPoolExecutor nodes({.node_timeout = std::chrono::seconds(3)});
     std::cout << batches.size() << " batches, " << nodes.nodes().size() << " ranks, "
               << nodes.size() << " workers\n";
-    std::size_t done = 0;
-    for (auto& part : nodes.imap_unordered({.task = {.retries = 100}}, map_batch, batches)) {
-      for (auto& [name, count] : part) counts[name] += count;
-      if (++done == batches.size() / 10 && kill) kill_an_agent(nodes);
+    std::jthread killer;
+    if (kill) {
+      killer = std::jthread([&](const std::stop_token& over) {
+        while (!over.stop_requested()) {
+          if (nodes.stats().tasks.done >= batches.size() / 10) return kill_an_agent(nodes);
+          std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+      });
     }
+    counts = mp::map_reduce<std::string, std::uint64_t>(nodes, batches, map_batch, std::plus<>(),
+                                                        {.chunksize = 1, .task = {.retries = 100}});
+    killer = {};
     for (const auto& node : nodes.nodes()) {
       if (!node.alive) std::cout << node.name << " was lost: " << node.reason << "\n";
     }
