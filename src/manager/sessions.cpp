@@ -139,6 +139,7 @@ StateRef<ClientSession> connect_to(const ServerPlace& place) {
         " came, which uses certificates: connect to it (Manager::connect) before, in the "
         "initializer of the workers");
   }
+  const std::string gone = "the manager of a proxy is gone, or cannot be reached from here: ";
   std::optional<std::string> key;
   if (place.asks_for_key) key = authkey();
   try {
@@ -149,8 +150,9 @@ StateRef<ClientSession> connect_to(const ServerPlace& place) {
     throw AuthenticationError("a proxy of the manager at " + at +
                               " came, whose key is not royong::authkey(): " + error.what());
   } catch (const std::system_error& error) {
-    throw EndOfFile("the manager of a proxy is gone, or cannot be reached from here: " +
-                    std::string(error.what()));
+    throw EndOfFile(gone + error.what());
+  } catch (const EndOfFile& error) {
+    throw EndOfFile(gone + error.what());
   }
   throw EndOfFile("the manager of a proxy is gone: there is another one at " + at);
 }
