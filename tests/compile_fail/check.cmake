@@ -21,7 +21,7 @@ endforeach()
 
 set(ENV{LC_ALL} C)
 execute_process(
-  COMMAND ${command} -fsyntax-only "${SOURCE}"
+  COMMAND ${command} -fsyntax-only -Wfatal-errors "${SOURCE}" # the first error is all that is looked at
   RESULT_VARIABLE result
   ERROR_VARIABLE output)
 if(result EQUAL 0)
