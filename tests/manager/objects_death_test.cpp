@@ -22,6 +22,7 @@
 #include "manager/objects/condition.hpp"
 #include "manager/objects/event.hpp"
 #include "manager/objects/lock.hpp"
+#include "manager/parked.hpp"
 #include "royong/error.hpp"
 #include "royong/manager.hpp"
 #include "royong/process.hpp"
@@ -34,45 +35,6 @@ namespace {
 
 namespace mp = royong;
 using namespace std::chrono_literals;
-
-/// A proxy whose calls may be started without waiting for them.
-template <class P>
-struct Parked : P {
-  using Object = typename P::ServedClass;
-  explicit Parked(const P& proxy) : P(proxy) {}
-  template <auto Member, class... A>
-  auto start(A&&... arguments) const {
-    return this->template invoke_async<Member>(std::forward<A>(arguments)...);
-  }
-};
-
-/// Tells that the call waits, waits with it, and then for ever.
-template <class R>
-void stay(const mp::ManagerEvent& parked, const mp::Future<R>& call) {
-  parked.set();
-  call.wait();
-  mp::Event().wait();
-}
-
-/// A process that has a call parked in the server.
-class Victim {
- public:
-  template <class F, class... A>
-  Victim(const mp::Manager& manager, F f, A... arguments)
-      : parked_(manager.event()), process_(f, parked_, arguments...) {
-    process_.start();
-    parked_.wait();
-  }
-  void kill() {
-    process_.kill();
-    process_.join();
-    EXPECT_EQ(process_.exitcode(), -SIGKILL);
-  }
-
- private:
-  mp::ManagerEvent parked_;
-  mp::Process process_;
-};
 
 using Letters = mp::ManagerQueue<std::string>;
 using ServedLetters = Letters::ServedClass;

@@ -12,6 +12,8 @@
 #include <string>     // for std::string
 #include <vector>     // for std::vector
 
+#include "manager/objects/pool.hpp"
+#include "manager/parked.hpp"
 #include "royong/error.hpp"
 #include "royong/manager.hpp"
 #include "royong/process.hpp"
@@ -147,6 +149,54 @@ TEST(ManagerPoolTest, the_death_of_a_client_does_not_stop_its_tasks) {
   pool.close();
   EXPECT_TRUE(pool.join());
   EXPECT_EQ(total.get(), 1);
+}
+
+struct CountWhenTold {
+  mp::Event begun;
+  mp::Event go;
+  mp::ManagerValue<int> total;
+  void operator()(int n) const {
+    begun.set();
+    go.wait();
+    add(total, n);
+  }
+};
+
+TEST(ManagerPoolTest, the_death_of_a_client_in_a_map_leaves_the_workers_to_the_others) {
+  const mp::Manager manager;
+  const auto pool = manager.pool(2);
+  const CountWhenTold task{mp::Event(), mp::Event(), manager.value<int>(0)};
+  mp::Process client([](mp::ManagerPool shared,
+                        CountWhenTold count) { shared.map(count, std::vector{1, 2, 3, 4, 5}); },
+                     pool, task);
+  client.start();
+  task.begun.wait();
+  client.kill();
+  client.join();
+  EXPECT_EQ(client.exitcode(), -SIGKILL);
+  task.go.set();
+  EXPECT_EQ(pool.map(square, std::vector{1, 2, 3}), (std::vector{1, 4, 9}));
+  pool.close();
+  EXPECT_TRUE(pool.join());
+  EXPECT_GE(task.total.get(), 1);  // what it had handed over is carried out
+}
+
+TEST(ManagerPoolTest, the_death_of_a_client_that_joins_disturbs_nobody) {
+  const mp::Manager manager;
+  const auto pool = manager.pool(1);
+  const mp::Event go;
+  const auto task = pool.apply_async(wait_for, go);
+  pool.close();
+  Victim victim(
+      manager,
+      [](mp::ManagerEvent parked, mp::ManagerPool shared) {
+        stay(parked, Parked(shared).start<&mp::ManagerPool::ServedClass::join>(mp::forever));
+      },
+      pool);
+  victim.kill();
+  go.set();
+  EXPECT_TRUE(pool.join());
+  task.get();
 }
 
 TEST(ManagerPoolTest, the_end_of_the_server_ends_its_tasks) {
