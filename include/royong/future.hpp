@@ -84,7 +84,7 @@ class Future {
   }
   /// Python's other name for `done`.
   bool ready() const { return done(); }
-  /// Whether a worker has begun it and it has not ended.
+  /// Whether a worker has begun it and it has not ended. A call at a manager is known to have begun when `cancel` came too late, not before.
   bool running() const { return !done() && state().engine()->is_running(state()); }
   /// Whether it was cancelled.
   bool cancelled() const { return done() && state().ending() == detail::Ending::cancelled; }

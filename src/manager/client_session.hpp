@@ -62,7 +62,8 @@ class ClientSession final : public detail::Session,
   /// What was not sent is withdrawn; what was sent is asked for: the server knows whether it waits.
   bool cancel(detail::TaskState& state) override;
   bool abort(detail::TaskState& state, Timeout) override { return cancel(state); }
-  bool is_running(const detail::TaskState& state) override { return !state.has_ended(); }
+  /// Only once a cancellation came too late is that known.
+  bool is_running(const detail::TaskState& state) override;
   TaskProgress progress(const detail::TaskState&) override { return {}; }
   bool add_hook(detail::TaskState& state, detail::CompletionHook& hook) override;
   void remove_hook(detail::TaskState& state, detail::CompletionHook& hook) noexcept override;
@@ -84,6 +85,7 @@ class ClientSession final : public detail::Session,
     detail::TaskState* state = nullptr;
     std::uint32_t life = 0;
     std::uint64_t object = 0;
+    bool has_begun = false;  ///< so far that it could not be cancelled
   };
 
   ~ClientSession() override;
@@ -99,6 +101,7 @@ class ClientSession final : public detail::Session,
   void require_usable() const;
   std::uint64_t enter(Pending pending);
   void leave(std::uint64_t call) noexcept;
+  Pending* pending_of(const detail::TaskState& state) noexcept;
   void post(const detail::CallHead& head, std::uint64_t call, std::span<const std::byte> body,
             bool has_list = false);
   void post(const detail::CallHead& head, std::uint64_t call, detail::Writer& body);

@@ -15,6 +15,7 @@
 #include "manager/objects/event.hpp"
 #include "manager/objects/lock.hpp"
 #include "manager/objects/semaphore.hpp"
+#include "manager/parked.hpp"
 #include "manager/sink.hpp"
 #include "royong/detail/manager/objects/queue.hpp"
 #include "royong/error.hpp"
@@ -33,6 +34,7 @@ using detail::ServedCondition;
 using detail::ServedEvent;
 using detail::ServedJoinableQueue;
 using detail::ServedLock;
+using detail::ServedQueue;
 using detail::ServedSemaphore;
 using test::Client;
 
@@ -192,6 +194,25 @@ TEST_P(CancelledFutures, of_calls_that_have_run_are_not) {
   put.get();
 }
 
+TEST_P(CancelledFutures, do_not_run_while_they_can_be_cancelled) {
+  const auto event = reach(server.event());
+  const auto waiting = event.wait_async();
+  EXPECT_FALSE(event.is_set());  // behind it in the line: it waits in the server
+  EXPECT_FALSE(waiting.running());
+  EXPECT_TRUE(waiting.cancel());
+  EXPECT_FALSE(waiting.running());
+
+  const auto queue = reach(server.queue<int>(1));
+  const auto put =
+      royong_test::Parked(queue).start<&ServedQueue<int>::put_many>(std::vector{1, 2}, forever);
+  EXPECT_FALSE(put.running());
+  EXPECT_FALSE(put.cancel());  // a part is in the queue
+  EXPECT_TRUE(put.running());
+  EXPECT_EQ(queue.get(), 1);
+  EXPECT_EQ(put.get(), 2U);
+  EXPECT_FALSE(put.running());
+}
+
 TEST_P(CancelledFutures, of_a_batch_never_leave) {
   const auto dict = reach(server.dict<int, int>());
   std::vector<Future<void>> calls;
@@ -281,7 +302,9 @@ TEST(CancelledFuture, of_a_manager_s_pool_takes_away_what_no_worker_has_begun) {
   begun.wait();
   const auto pending = pool.apply_async(twice, 1);
   EXPECT_TRUE(pending.cancel());
+  EXPECT_FALSE(running.running());  // nobody has asked the server
   EXPECT_FALSE(running.cancel());
+  EXPECT_TRUE(running.running());
   EXPECT_THROW(pending.get(), CancelledError);
   go.set();
   running.get();
