@@ -67,7 +67,9 @@ struct World {
     auto [first, other] = royong::Pipe();
     owner.emplace(std::move(other));
     server = std::make_unique<manager::Server>(
-        manager::ServerPlan{.options = {.limits = {.objects = 1000, .waiting_calls = 100}}},
+        manager::ServerPlan{.options = {.limits = {.objects = 1000,
+                                                   .waiting_calls = 100,
+                                                   .memory = std::uint64_t{1} << 30}}},
         std::move(first));
     table = Table(detail::create<Table::ServedClass>(server->session()));
     publish("table", table);

@@ -53,11 +53,21 @@ std::span<const std::byte> padding_behind(std::uint64_t length) noexcept {
 
 std::span<std::byte> FrameReader::room() {
   if (in_first_ < shortest_frame) return std::span(first_).subspan(in_first_);
+  if (kept_ != 0) {
+    const auto rest = std::min<std::uint64_t>(header_.length - in_body_, body_.size() - kept_);
+    return std::span(body_).subspan(kept_, static_cast<std::size_t>(rest));
+  }
   if (in_body_ == body_.size()) {
     const auto wanted = std::min<std::uint64_t>(header_.length, std::max(first_room, 2 * in_body_));
     body_.resize(static_cast<std::size_t>(wanted));
   }
   return std::span(body_).subspan(in_body_);
+}
+
+void FrameReader::drop_body(std::size_t kept) {
+  kept_ = kept;
+  body_.resize(kept + first_room);
+  body_.shrink_to_fit();
 }
 
 bool FrameReader::advance(std::size_t count) {

@@ -81,6 +81,11 @@ class FrameReader {
 
   /// Whether nothing of the frame has come yet.
   bool untouched() const noexcept { return in_first_ == 0; }
+  /// Bytes of the body that are here.
+  std::size_t body_so_far() const noexcept { return kept_ == 0 ? in_body_ : kept_; }
+  /// Of the body only the first so many bytes are kept, which must be here; the rest is received and dropped.
+  void drop_body(std::size_t kept);
+  bool drops_body() const noexcept { return kept_ != 0; }
   void set_longest(std::uint64_t longest) noexcept { longest_ = longest; }
 
   const FrameHeader& header() const noexcept { return header_; }
@@ -93,6 +98,7 @@ class FrameReader {
   FrameHeader header_{};
   std::vector<std::byte> body_;
   std::size_t in_body_ = 0;
+  std::size_t kept_ = 0;  ///< of a body that is dropped
 };
 
 }  // namespace royong::inline v0::channel

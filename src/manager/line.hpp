@@ -41,6 +41,8 @@ class Line {
   class Receiver {
    public:
     virtual void message(std::span<const std::byte> bytes) = 0;
+    /// The end of a message of which only the first bytes were kept: see drop_rest.
+    virtual void dropped(std::span<const std::byte> /*begin*/) {}
 
    protected:
     ~Receiver() = default;
@@ -50,6 +52,10 @@ class Line {
    *  @throws EndOfFile the peer is gone and all was received; TransferError what came is malformed; what the receiver throws
    */
   virtual std::size_t receive(std::size_t most, Receiver& receiver) = 0;
+  /// Bytes that are kept of a message that is not wholly here.
+  virtual std::size_t incomplete() const noexcept { return 0; }
+  /// Of that message so many bytes are kept, no more than there are; the rest is taken and dropped.
+  virtual void drop_rest(std::size_t /*kept*/) {}
   /// Whether `receive` may find something: for a pipe a few loads, for a socket always true.
   virtual bool may_receive() noexcept = 0;
 

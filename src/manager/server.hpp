@@ -20,6 +20,7 @@
 
 #include "manager/lender.hpp"
 #include "manager/line.hpp"
+#include "manager/memory_limit.hpp"
 #include "manager/object_table.hpp"
 #include "manager/protocol.hpp"
 #include "manager/server_state.hpp"
@@ -71,6 +72,7 @@ class Server {
   detail::Timers& timers() noexcept { return timers_; }
   Tracebacks& tracebacks() noexcept { return tracebacks_; }
   const ManagerLimits& limits() const noexcept { return plan_.options.limits; }
+  MemoryLimit& memory() noexcept { return memory_; }
   /// The session has something to send although it was not its turn.
   void has_answers(ServerSession& session);
   std::uint64_t number_of(const detail::TargetRef& target);
@@ -107,6 +109,8 @@ class Server {
   void schedule_snapshot();
 
   ServerPlan plan_;
+  /// Without strangers only if that was asked for.
+  MemoryLimit memory_{plan_.listens || limits().memory != 0 ? limits().memory : MemoryLimit::none};
   detail::ObjectRef self_;
   std::optional<Connection> door_;  ///< the reading end
   detail::Timers timers_;

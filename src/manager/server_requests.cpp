@@ -25,8 +25,10 @@ using detail::TargetRef;
 
 namespace {
 
+bool is_stranger(const ServerSession* from) { return from != nullptr && from->is_foreign(); }
+
 void require_family(const ServerSession* from) {
-  if (from != nullptr && from->is_foreign()) {
+  if (is_stranger(from)) {
     throw UsageError("this is for the manager's own program alone");
   }
 }
@@ -76,6 +78,9 @@ void Server::run_verb(const RequestHead& head, IncomingCall& call, ServerSession
     case Verb::call: {
       ServedObject& object = object_to_use();
       const auto operation = operation_of(object, head.operation);
+      if (is_stranger(from) && memory_.is_full() && keeps_arguments(object, head.operation)) {
+        throw no_memory();
+      }
       changed_ = true;
       return operation(object, call);
     }
@@ -159,8 +164,9 @@ void Server::answer_hello(IncomingCall& call, ServerSession* from) {
 
 void Server::create(IncomingCall& call, ServerSession* from) {
   detail::Creator creator = nullptr;
-  if (from != nullptr && from->is_foreign()) {
+  if (is_stranger(from)) {
     creator = foreign_creator(call.in());
+    if (memory_.is_full()) throw no_memory();
   } else {
     detail::FunctionId id;
     call.in().read_plain(id.bits);
@@ -189,8 +195,8 @@ void Server::find(IncomingCall& call, ServerSession* from) {
     throw std::out_of_range("the manager has no object with the name \"" + wanted.name + "\"");
   }
   const ServedObject& object = objects_->at(managed_state(found->second.record()).id);
-  const bool is_foreign = from != nullptr && from->is_foreign();
-  FoundReply reply{std::make_shared<LocalTarget>(found->second), match(wanted, object, is_foreign)};
+  FoundReply reply{std::make_shared<LocalTarget>(found->second),
+                   match(wanted, object, is_stranger(from))};
   call.reply(reply);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manager/server_session.hpp"
 
-#include <cstring>  // for std::memcpy
+#include <algorithm>  // for std::max
+#include <cstring>    // for std::memcpy
 
 #include "logging/log.hpp"
 #include "manager/targets.hpp"
@@ -17,7 +18,9 @@ using detail::Writer;
 
 namespace {
 constexpr std::size_t messages_a_turn = 64;
-}
+/// Bytes that a stranger's message may have, and what is read of it, also where no memory is left.
+constexpr std::size_t always_read = std::size_t{64} * 1024;
+}  // namespace
 
 ServerSession::ServerSession(Server& server, detail::SessionId id, std::unique_ptr<Line> line,
                              bool is_foreign)
@@ -39,6 +42,9 @@ bool ServerSession::serve() noexcept {
     in_turn_ = true;
     const auto count = line_->receive(messages_a_turn, *this);
     in_turn_ = false;
+    if (const auto begun = line_->incomplete(); is_foreign_ && begun > always_read) {
+      if (server_.memory().left_for(begun) == 0) line_->drop_rest(sizeof(RequestHead));
+    }
     if (count == 0) return false;
     quiet_turns_ = 0;
     if (flush() && ends_soon_) end({});
@@ -104,18 +110,34 @@ void ServerSession::message(std::span<const std::byte> bytes) {
   }
   if (head.verb == static_cast<std::uint32_t>(Verb::nothing)) return;
   const ForeignPeer::Scope scope(foreign());
-  Reader in(body, {.foreign = is_foreign_});
+  Reader in(body, limits_of(bytes.size()));
   server_.handle(head, in, *this, this);
+}
+
+void ServerSession::dropped(std::span<const std::byte> begin) {
+  RequestHead head;
+  std::memcpy(&head, begin.data(), sizeof head);
+  fail(head.call, std::make_exception_ptr(no_memory()), {});
+}
+
+/// What a request of so many bytes may cost: a stranger's no more than there is memory left, or than it has cost already.
+detail::Limits ServerSession::limits_of(std::size_t request) {
+  if (!is_foreign_) return {};
+  const auto left = server_.memory().left_for(request);
+  return {.allocation = std::max<std::uint64_t>(left, request + always_read), .foreign = true};
 }
 
 void ServerSession::post(std::uint64_t call, AnswerKind kind, Writer& body) {
   AnswerHead head{.call = call, .kind = kind};
   if (body.pins() != 0 && body.write_handle_list()) head.flags = has_handles;
-  line_->post(std::as_bytes(std::span(&head, 1)), body.bytes());
-  body.commit();
-  if (line_->unsent() > server_.limits().unread) {
+  const auto unsent = line_->unsent();
+  if (unsent == 0) longest_unsent_ = 0;
+  if (unsent > server_.limits().unread + longest_unsent_) {
     return end("it does not read its answers");
   }
+  line_->post(std::as_bytes(std::span(&head, 1)), body.bytes());
+  body.commit();
+  longest_unsent_ = std::max(longest_unsent_, body.size());
   if (!in_turn_) server_.has_answers(*this);
 }
 
@@ -125,6 +147,10 @@ void ServerSession::answer(std::uint64_t call, Encode encode, const void* value)
     const ForeignPeer::Scope scope(foreign());
     Writer body(line_->writer());
     encode(body, value);
+    // One that is longer than what is kept for anybody needs memory that is left.
+    if (is_foreign_ && body.size() > server_.limits().unread) {
+      server_.memory().require(body.size());
+    }
     post(call, AnswerKind::value, body);
   } catch (...) {
     fail(call, std::current_exception(), {});
@@ -135,12 +161,17 @@ void ServerSession::fail(std::uint64_t call, const std::exception_ptr& error,
                          detail::Frames frames) noexcept {
   if (ended_ || call == 0) return;
   if (frames.empty()) return post_failure(call, error, {});
-  server_.tracebacks().describe(
-      std::move(frames), [sink = weak_from_this(), call, error](std::string_view traceback) {
-        if (const auto session = std::static_pointer_cast<ServerSession>(sink.lock())) {
-          session->post_failure(call, error, traceback);
-        }
-      });
+  Tracebacks::Answer answer;
+  try {
+    answer = [sink = weak_from_this(), call, error](std::string_view traceback) {
+      if (const auto session = std::static_pointer_cast<ServerSession>(sink.lock())) {
+        session->post_failure(call, error, traceback);
+      }
+    };
+  } catch (const std::bad_alloc&) {
+    return post_failure(call, error, {});
+  }
+  server_.tracebacks().describe(std::move(frames), std::move(answer));
 }
 
 void ServerSession::post_failure(std::uint64_t call, const std::exception_ptr& error,

@@ -70,8 +70,10 @@ class ServerSession final : public detail::AnswerSink,
   static constexpr std::uint32_t patience = 2000;
 
   void message(std::span<const std::byte> bytes) override;
+  void dropped(std::span<const std::byte> begin) override;
   void write(detail::Writer& out, const detail::TargetRef& target) override;
   detail::TargetRef read(detail::Reader& in, std::uint64_t type) override;
+  detail::Limits limits_of(std::size_t request);
   void post(std::uint64_t call, AnswerKind kind, detail::Writer& body);
   void post_failure(std::uint64_t call, const std::exception_ptr& error,
                     std::string_view traceback) noexcept;
@@ -94,6 +96,7 @@ class ServerSession final : public detail::AnswerSink,
   bool is_starved_ = false;
   bool in_turn_ = false;
   std::uint32_t quiet_turns_ = 0;
+  std::size_t longest_unsent_ = 0;  ///< of the answers since the last time that all had left
   std::unordered_map<std::uint64_t, References> references_;  ///< of a foreign client
 };
 

@@ -91,14 +91,22 @@ class StreamLine final : public Line {
       if (reader_.header().type != frame_type || reader_.header().flags != 0) {
         throw TransferError("malformed message: a frame that is no manager's");
       }
+      const bool is_whole = !reader_.drops_body();
+      const auto kept = reader_.body_so_far();
       const auto body = reader_.take_body();
       reader_ = FrameReader(longest_);
-      receiver.message(body);
+      if (is_whole) {
+        receiver.message(body);
+      } else {
+        receiver.dropped(std::span(body).first(kept));
+      }
       ++count;
     }
     return count;
   }
 
+  std::size_t incomplete() const noexcept override { return reader_.body_so_far(); }
+  void drop_rest(std::size_t kept) override { reader_.drop_body(kept); }
   bool may_receive() noexcept override { return true; }
 
   void wait(const std::atomic<std::uint32_t>& flag, Timeout::Clock::time_point deadline) override {

@@ -123,6 +123,9 @@ std::vector<std::uint32_t> match(const Wanted& wanted, const ServedObject& objec
     }
     return {};
   }
+  if (!type.is_for_strangers) {
+    throw_mismatch(wanted, "objects of its type are for the manager's own program alone");
+  }
   const auto own = detail::registered_names(type);
   if (own.name.empty() && wanted.registered.name.empty()) {
     if (wanted.signature != type.signature) {
@@ -177,6 +180,11 @@ detail::ServedOperation operation_of(const ServedObject& object, std::uint32_t n
       "not registered in the manager");
 }
 
+bool keeps_arguments(const ServedObject& object, std::uint32_t number) noexcept {
+  const auto keeps = object.type().keeps;
+  return number >= keeps.size() || keeps[number];
+}
+
 detail::Creator foreign_creator(detail::Reader& in) {
   std::uint64_t hash = 0, signature = 0;
   in.read_plain(hash);
@@ -188,6 +196,9 @@ detail::Creator foreign_creator(detail::Reader& in) {
   if (creator == nullptr || (creator->type().operations.empty() &&
                              detail::registered_names(creator->type()).name.empty())) {
     throw UsageError("the manager's program does not know this type: " + name);
+  }
+  if (!creator->type().is_for_strangers) {
+    throw UsageError("objects of this type are for the manager's own program alone: " + name);
   }
   if (creator->type().signature != signature) {
     throw TransferError("the manager's program knows the type with other operations: " + name);

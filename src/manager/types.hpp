@@ -72,6 +72,9 @@ std::vector<std::uint32_t> match(const Wanted& wanted, const detail::ServedObjec
 /// An operation of an object, by number. @throws TransferError there is none
 detail::ServedOperation operation_of(const detail::ServedObject& object, std::uint32_t number);
 
+/// Whether the object keeps what the operation is given; of a registered method nobody knows.
+bool keeps_arguments(const detail::ServedObject& object, std::uint32_t number) noexcept;
+
 /// Reads the name of a creator, for a client of another program. @throws UsageError, TransferError
 detail::Creator foreign_creator(detail::Reader& in);
 

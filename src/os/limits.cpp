@@ -188,14 +188,29 @@ int available_cpus(const std::string& root) {
   return std::max(static_cast<int>(std::ceil(*quota)), 1);
 }
 
+namespace {
+
+/// Of a line "name: number kB".
+std::uint64_t bytes_in(const std::string& text, const std::string& name, const std::string& path) {
+  std::istringstream lines(text);
+  for (std::string word, rest; lines >> word; std::getline(lines, rest)) {
+    std::uint64_t kilobytes = 0;
+    if (word == name + ":" && lines >> kilobytes) return kilobytes << 10;
+  }
+  throw_error(EINVAL, "cannot find " + name + " in", path);
+}
+
+}  // namespace
+
+std::uint64_t own_memory(const std::string& root) {
+  const std::string path = root + "/proc/self/status";
+  const std::string text = read_file(path);
+  return bytes_in(text, "RssAnon", path) + bytes_in(text, "VmSwap", path);
+}
+
 std::uint64_t total_memory(const std::string& root) {
   const std::string path = root + "/proc/meminfo";
-  std::istringstream lines(read_file(path));
-  for (std::string name, rest; lines >> name; std::getline(lines, rest)) {
-    std::uint64_t kilobytes = 0;
-    if (name == "MemTotal:" && lines >> kilobytes) return kilobytes << 10;
-  }
-  throw_error(EINVAL, "cannot find MemTotal in", path);
+  return bytes_in(read_file(path), "MemTotal", path);
 }
 
 }  // namespace royong::inline v0::os

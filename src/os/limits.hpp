@@ -52,6 +52,9 @@ std::optional<OomKills> oom_kills(const std::string& root = {});
 /// Processors to start workers for: the affinity, cut by the group's quota rounded up; at least 1.
 int available_cpus(const std::string& root = {});
 
+/// Bytes of memory that this process alone holds: in memory, and swapped out. @throws std::system_error
+std::uint64_t own_memory(const std::string& root = {});
+
 /// Bytes of memory that the machine has. @throws std::system_error
 std::uint64_t total_memory(const std::string& root = {});
 

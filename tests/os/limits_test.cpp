@@ -106,6 +106,16 @@ TEST_F(CgroupTest, ReadsTheMachinesMemory) {
   EXPECT_GT(total_memory(), 1U << 20);
 }
 
+TEST_F(CgroupTest, ReadsWhatTheProcessHolds) {
+  write("/proc/self/status", "Name:\tRssAnon:\nRssAnon:\t   16 kB\nVmSwap:\t 4 kB\n");
+  EXPECT_EQ(own_memory(root_), 20U << 10);
+  write("/proc/self/status", "RssAnon:\t   16 kB\n");
+  EXPECT_NE(error_of([&] { own_memory(root_); }), "");
+  const auto before = own_memory();
+  const std::string more(std::size_t{16} << 20, 'x');
+  EXPECT_GT(own_memory(), before + more.size() / 2);
+}
+
 TEST(AffinityTest, AsksWithALargerSetOnALargeMachine) {
   static std::size_t last;
   const Mock mock(

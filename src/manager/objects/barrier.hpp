@@ -36,6 +36,7 @@ class ROYONG_API ServedBarrier : public Served<ServedBarrier> {
   void forget(SessionId gone) noexcept override;
   void cancel(const CallId& call) noexcept override { line_.cancel(call); }
 
+  using Keeping = OperationList<>;
   using Operations =
       OperationList<&ServedBarrier::wait, &ServedBarrier::wait_for, &ServedBarrier::reset,
                     &ServedBarrier::abort, &ServedBarrier::parties, &ServedBarrier::n_waiting,

@@ -52,6 +52,7 @@ class ROYONG_API ServedCondition : public Served<ServedCondition> {
   /// For another condition over this one's lock.
   const std::shared_ptr<LockState>& state() const noexcept { return lock_; }
 
+  using Keeping = OperationList<>;
   using Operations =
       OperationList<&ServedCondition::wait, &ServedCondition::notify, &ServedCondition::notify_all,
                     &ServedCondition::require_owned, &ServedCondition::acquire,

@@ -23,6 +23,7 @@ class ROYONG_API ServedEvent : public Served<ServedEvent> {
   void forget(SessionId gone) noexcept override { line_.forget(gone); }
   void cancel(const CallId& call) noexcept override { line_.cancel(call); }
 
+  using Keeping = OperationList<>;
   using Operations = OperationList<&ServedEvent::set, &ServedEvent::clear, &ServedEvent::is_set,
                                    &ServedEvent::wait>;
 

@@ -97,6 +97,7 @@ class ServedLockOf : public Served<Derived> {
   /// For a condition over this lock.
   const std::shared_ptr<LockState>& state() const noexcept { return state_; }
 
+  using Keeping = OperationList<>;
   using Operations =
       OperationList<&ServedLockOf::acquire, &ServedLockOf::release, &ServedLockOf::locked,
                     &ServedLockOf::abandoned, &ServedLockOf::mark_consistent>;

@@ -14,6 +14,7 @@ namespace royong::inline v0::detail {
 /// Attributes that clients may call.
 class ROYONG_API ServedNamespace : public Served<ServedNamespace>, public Attributes {
  public:
+  using Keeping = OperationList<&ServedNamespace::set>;
   using Operations =
       OperationList<&ServedNamespace::set, &ServedNamespace::get, &ServedNamespace::has,
                     &ServedNamespace::find, &ServedNamespace::erase, &ServedNamespace::remove,

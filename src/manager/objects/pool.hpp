@@ -46,6 +46,7 @@ class ROYONG_API ServedPool : public Served<ServedPool> {
   /// A task that no worker has begun.
   void cancel(const CallId& call) noexcept override;
 
+  static constexpr bool is_for_strangers = false;
   using Operations = OperationList<&ServedPool::run, &ServedPool::wake, &ServedPool::close,
                                    &ServedPool::terminate, &ServedPool::join, &ServedPool::size>;
 

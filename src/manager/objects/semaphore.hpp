@@ -68,6 +68,7 @@ class ROYONG_API ServedSemaphore : public Served<ServedSemaphore> {
   void forget(SessionId gone) noexcept override;
   void cancel(const CallId& call) noexcept override { permits_.cancel(call); }
 
+  using Keeping = OperationList<>;
   using Operations = OperationList<&ServedSemaphore::acquire, &ServedSemaphore::release,
                                    &ServedSemaphore::get_value>;
 
@@ -97,6 +98,7 @@ class ROYONG_API ServedBoundedSemaphore : public Served<ServedBoundedSemaphore> 
   void forget(SessionId gone) noexcept override;
   void cancel(const CallId& call) noexcept override { permits_.cancel(call); }
 
+  using Keeping = OperationList<>;
   using Operations =
       OperationList<&ServedBoundedSemaphore::acquire, &ServedBoundedSemaphore::release,
                     &ServedBoundedSemaphore::get_value>;

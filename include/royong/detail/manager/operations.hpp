@@ -187,12 +187,28 @@ struct PlaceOf<Member, OperationList<Members...>> {
 template <class Class, auto Member>
 inline constexpr std::uint32_t operation_index = PlaceOf<Member, typename Class::Operations>::value;
 
+template <auto Member, class List>
+inline constexpr bool is_among = false;
+template <auto Member, auto... Members>
+inline constexpr bool is_among<Member, OperationList<Members...>> =
+    (is_same_member<Member, Members> || ...);
+
+template <class Class, auto Member>
+consteval bool keeps_arguments() {
+  if constexpr (requires { typename Class::Keeping; }) {
+    return is_among<Member, typename Class::Keeping>;
+  } else {
+    return true;
+  }
+}
+
 template <class Class, class List>
 struct OperationTable;
 template <class Class, auto... Members>
 struct OperationTable<Class, OperationList<Members...>> {
   static constexpr std::array<ServedOperation, sizeof...(Members)> table{
       &run_operation<Class, Members>...};
+  static constexpr std::array<bool, sizeof...(Members)> keeps{keeps_arguments<Class, Members>()...};
 
   /// The class, and of each operation the types that travel.
   static consteval std::uint64_t signature() {
@@ -216,7 +232,11 @@ concept CanBeSaved = (CanBeLoaded<Class> || CanBeRestored<Class>) &&
 template <class Class>
 ServedType make_served_type() {
   using Table = OperationTable<Class, typename Class::Operations>;
-  ServedType type{type_name<Class>(), type_hash<Class>(), Table::signature(), Table::table};
+  ServedType type{type_name<Class>(), type_hash<Class>(), Table::signature(), Table::table,
+                  Table::keeps};
+  if constexpr (requires { Class::is_for_strangers; }) {
+    type.is_for_strangers = Class::is_for_strangers;
+  }
   if constexpr (CanBeSaved<Class>) {
     type.save = [](const ServedObject& self, Writer& out) {
       static_cast<const Class&>(self).save(out);

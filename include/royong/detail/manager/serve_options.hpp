@@ -22,8 +22,13 @@ struct ManagerLimits {
   int waiting_calls = 10000;  ///< calls of one client that wait for their answer
   /// Bytes of one message of a client of another program.
   std::uint64_t message = std::uint64_t{1} << 30;
-  /// Bytes of answers that are kept for a client that does not read them; beyond, its session ends.
+  /// Bytes of answers that are kept for a client that does not read them, beside the longest one; beyond, its session ends.
   std::uint64_t unread = std::uint64_t{256} << 20;
+  /** @brief Bytes of memory that a served manager's process holds before clients of other programs are refused what makes it hold more; 0: half of what the machine, or its control group, has.
+   *
+   *  Refused, with `UsageError`, are operations that keep what they are given, and new objects. Reading, taking away, locks and whatever else goes on.
+   */
+  std::uint64_t memory = 0;
   /// How long an object is kept, without any proxy, for one that is on its way from another machine: in the result of a task that nobody has looked at.
   Timeout lent = std::chrono::hours(1);
 };

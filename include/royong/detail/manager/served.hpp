@@ -19,6 +19,11 @@ namespace royong::inline v0::detail {
 
 class ServedObject;
 
+/** @brief Says that an operation is about to hold so many elements of so many bytes, where a few bytes ask for many.
+ *  @throws UsageError it is more than the server may hold, see ManagerLimits::memory
+ */
+ROYONG_API void require_memory(std::size_t count, std::size_t size);
+
 /// One operation of a served class: reads the arguments, calls the member, answers. Throws what the member throws.
 using ServedOperation = void (*)(ServedObject& self, class IncomingCall& call);
 
@@ -79,6 +84,10 @@ struct ServedType {
   /// The same in two programs whose operations and arguments have the same names.
   std::uint64_t signature = 0;
   std::span<const ServedOperation> operations;
+  /// Of each operation, whether the object keeps what it is given.
+  std::span<const bool> keeps;
+  /// Whether clients of other programs may make and find such objects.
+  bool is_for_strangers = true;
   /// Null: objects of the class cannot be in a snapshot.
   void (*save)(const ServedObject& self, Writer& out) = nullptr;
   std::unique_ptr<ServedObject> (*restore)(Reader& in) = nullptr;
@@ -113,7 +122,8 @@ struct OperationList {};
 /** @brief Base of the served class `Derived`, which has a public `using Operations = OperationList<...>`.
  *
  *  With `void save(Writer&) const`, and either `void load(Reader&)` and a default constructor or `static std::unique_ptr<Derived> restore(Reader&)`, its objects can be in
- *  a snapshot.
+ *  a snapshot. With a `using Keeping = OperationList<...>` of some of its operations, only these count as keeping what they are given (see ManagerLimits::memory), else all do. With
+ *  `static constexpr bool is_for_strangers = false` its objects are for the manager's own program.
  */
 template <class Derived>
 class Served : public ServedObject {

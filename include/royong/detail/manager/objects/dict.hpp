@@ -125,6 +125,7 @@ class ServedDict : public Served<ServedDict<K, V>> {
     entries_.swap(entries);
   }
 
+  using Keeping = OperationList<&ServedDict::set, &ServedDict::setdefault, &ServedDict::merge>;
   using Operations =
       OperationList<&ServedDict::set, &ServedDict::get, &ServedDict::at, &ServedDict::contains,
                     &ServedDict::pop, &ServedDict::try_pop, &ServedDict::popitem,

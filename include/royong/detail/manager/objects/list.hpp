@@ -131,13 +131,15 @@ class ServedList : public Served<ServedList<T>> {
   void reverse() { std::reverse(items_.begin(), items_.end()); }
   /// Negative or zero: empty, as in Python.
   void repeat(std::int64_t times) {
-    if (times <= 0) return clear();
-    if (static_cast<std::uint64_t>(times) >
-        items_.max_size() / (items_.empty() ? 1 : items_.size())) {
+    if (times <= 0 || items_.empty()) return clear();
+    if (static_cast<std::uint64_t>(times) > items_.max_size() / items_.size()) {
       throw_object_misuse("cannot repeat a ManagerList: it would be too long");
     }
+    Writer once;
+    once(items_);
+    require_memory(static_cast<std::size_t>(times), items_.size() * sizeof(T) + once.size());
     std::deque<T> items;
-    for (std::int64_t i = 0; i < (items_.empty() ? 0 : times); ++i) {
+    for (std::int64_t i = 0; i < times; ++i) {
       items.insert(items.end(), items_.begin(), items_.end());
     }
     items_.swap(items);
@@ -190,6 +192,8 @@ class ServedList : public Served<ServedList<T>> {
   void save(Writer& out) const { out(items_); }
   void load(Reader& in) { in(items_); }
 
+  using Keeping = OperationList<&ServedList::append, &ServedList::extend, &ServedList::insert,
+                                &ServedList::set, &ServedList::set_slice, &ServedList::repeat>;
   using Operations =
       OperationList<&ServedList::append, &ServedList::extend, &ServedList::insert, &ServedList::pop,
                     &ServedList::erase, &ServedList::remove, &ServedList::clear, &ServedList::get,

@@ -197,6 +197,7 @@ template <class T>
 class ServedQueue : public ServedQueueOf<T, ServedQueue<T>, UncountedMessages> {
  public:
   using ServedQueueOf<T, ServedQueue, UncountedMessages>::ServedQueueOf;
+  using Keeping = OperationList<&ServedQueue::put, &ServedQueue::put_many>;
   using Operations = OperationList<&ServedQueue::put, &ServedQueue::put_many, &ServedQueue::get,
                                    &ServedQueue::qsize, &ServedQueue::full, &ServedQueue::shutdown>;
 };
@@ -212,6 +213,7 @@ class ServedJoinableQueue : public ServedQueueOf<T, ServedJoinableQueue<T>, Undo
   }
   std::size_t lost() const noexcept { return this->undone_.lost(); }
 
+  using Keeping = OperationList<&ServedJoinableQueue::put, &ServedJoinableQueue::put_many>;
   using Operations = OperationList<
       &ServedJoinableQueue::put, &ServedJoinableQueue::put_many, &ServedJoinableQueue::get,
       &ServedJoinableQueue::qsize, &ServedJoinableQueue::full, &ServedJoinableQueue::shutdown,

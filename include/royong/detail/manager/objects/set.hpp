@@ -101,6 +101,8 @@ class ServedSet : public Served<ServedSet<T>> {
     become(std::move(all));
   }
 
+  using Keeping =
+      OperationList<&ServedSet::add, &ServedSet::update, &ServedSet::symmetric_difference_update>;
   using Operations =
       OperationList<&ServedSet::add, &ServedSet::discard, &ServedSet::remove, &ServedSet::pop,
                     &ServedSet::clear, &ServedSet::contains, &ServedSet::size, &ServedSet::copy,

@@ -41,6 +41,7 @@ class ServedValue : public Served<ServedValue<T>> {
   void save(Writer& out) const { out(value_); }
   void load(Reader& in) { in(value_); }
 
+  using Keeping = OperationList<&ServedValue::set, &ServedValue::exchange>;
   using Operations = OperationList<&ServedValue::get, &ServedValue::set, &ServedValue::exchange>;
 
  private:
@@ -56,7 +57,7 @@ class ServedArray : public Served<ServedArray<T>> {
   explicit ServedArray(std::vector<T> values)
       : items_(std::make_move_iterator(values.begin()), std::make_move_iterator(values.end())) {}
   /// So many of `T{}`.
-  explicit ServedArray(std::size_t size) : items_(size) {}
+  explicit ServedArray(std::size_t size) : items_(checked(size)) {}
 
   std::size_t size() const noexcept { return items_.size(); }
   T get(std::int64_t index) const { return items_[at(index)]; }
@@ -89,11 +90,16 @@ class ServedArray : public Served<ServedArray<T>> {
   void save(Writer& out) const { out(items_); }
   void load(Reader& in) { in(items_); }
 
+  using Keeping = OperationList<&ServedArray::set, &ServedArray::set_slice>;
   using Operations =
       OperationList<&ServedArray::size, &ServedArray::get, &ServedArray::set, &ServedArray::slice,
                     &ServedArray::set_slice, &ServedArray::copy>;
 
  private:
+  static std::size_t checked(std::size_t size) {
+    require_memory(size, sizeof(T));
+    return size;
+  }
   std::size_t at(std::int64_t index) const {
     return resolve_index(index, items_.size(), "ManagerArray");
   }
