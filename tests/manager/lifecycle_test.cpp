@@ -107,6 +107,30 @@ TEST(ManagerServer, that_is_asked_to_end_answers_what_came_before) {
   EXPECT_EQ(last.get(), 7);
 }
 
+int count_threads(int&) {
+  using Tasks = std::filesystem::directory_iterator;
+  return static_cast<int>(std::distance(Tasks("/proc/self/task"), Tasks()));
+}
+
+TEST(ManagerServer, has_no_thread_for_a_client_nor_for_a_call_that_waits) {
+  const auto manager = mp::Manager::serve({});
+  const auto threads = manager.value<int>(0);
+  const auto queue = manager.queue<int>();
+  manager.publish("queue", queue);
+  const int before = threads.update(count_threads);
+  std::vector<mp::Manager> clients;
+  std::vector<mp::Future<int>> waiting;
+  for (int i = 0; i < 10; ++i) {
+    clients.push_back(mp::Manager::connect({.address = manager.address()}));
+    const auto found = clients.back().find<mp::ManagerQueue<int>>("queue");
+    for (int k = 0; k < 20; ++k) waiting.push_back(found.get_async());
+    EXPECT_TRUE(found.empty());  // behind them: they wait
+  }
+  EXPECT_EQ(threads.update(count_threads), before);
+  queue.put_many(std::vector<int>(waiting.size(), 7));
+  for (auto& message : waiting) EXPECT_EQ(message.get(), 7);
+}
+
 // ---- Snapshots ----
 
 /// The entries are always of one generation: they are set together.

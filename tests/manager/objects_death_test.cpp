@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @file
  *  @brief Clients that are killed while their calls wait in the server, and servers that end under waiting calls.
- *
- *  A client starts its waiting call without waiting for it and then sets an event: both go through one session, so the call waits in the server when the event is
- *  set.
  */
 #include <gtest/gtest.h>
 

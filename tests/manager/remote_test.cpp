@@ -83,6 +83,17 @@ TEST(TwoPrograms, AnotherVersionOfAClassIsRefusedAndBothAreNamed) {
   EXPECT_EQ(keeper.ask("look"), "0 0");
 }
 
+TEST(TwoPrograms, AMethodWithOtherParametersIsRefused) {
+  Program keeper({"keeper", "", "-"});
+  Program visitor({"visitor", "mistaken", keeper.line(), "-"});
+  EXPECT_EQ(
+      visitor.line(),
+      "the object \"account\" is not what was asked for: the method \"deposit\" of \"Account\" "
+      "has other parameters or another result");
+  EXPECT_EQ(visitor.wait(), 0);
+  EXPECT_EQ(keeper.ask("look"), "0 0");
+}
+
 TEST(TwoPrograms, AVisitorIsKilledInEachBlockingOperation) {
   Program keeper({"keeper", "", "-"});
   const auto address = keeper.line();
@@ -405,6 +416,26 @@ TEST_F(HostileClients, HalfAFrameDisturbsNobody) {
   // Whole now: it is answered.
   char byte = 0;
   EXPECT_EQ(::recv(client.fileno(), &byte, 1, 0), 1);
+}
+
+TEST_F(HostileClients, WhoGoesInTheMiddleOfAFrameLeavesHisPlace) {
+  auto small = make({.limits = {.sessions = 2}});  // the owner's is one
+  {
+    const auto client = royong::Client(small.address());
+    write_raw(client, frame(together(hello, royong::manager::Hello{})));
+    char byte = 0;
+    ASSERT_EQ(::recv(client.fileno(), &byte, 1, 0), 1);  // it is let in
+    const auto next = frame(together(hello, std::array<char, 100>{}));
+    write_raw(client, std::span(next).first(70));
+    EXPECT_THROW(Manager::connect({.address = small.address()}), royong::UsageError);
+  }
+  royong_test::eventually([&] {
+    try {
+      return Manager::connect({.address = small.address()}).names().empty();
+    } catch (const royong::UsageError&) {
+      return false;
+    }
+  });
 }
 
 TEST_F(HostileClients, NumbersOfObjectsCannotBeGuessed) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A client of another program's manager. visitor WHAT ADDRESS KEY [psk | AUTHORITY]
-// WHAT: work (one round of everything), outdated (with another version of the class: prints what find says), get, acquire, hold (prints a line, and waits to be killed)
+// WHAT: work (one round of everything), outdated, mistaken (with another version of the class, with other parameters of a method: prints what find says), get, acquire, hold (prints a line, and waits to be killed)
 #include <unistd.h>
 #include <royong/error.hpp>
 #include <royong/init.hpp>
@@ -27,7 +27,21 @@ int Account::deposit(int) { throw std::logic_error("here"); }
 int Account::balance() const { throw std::logic_error("here"); }
 void Account::withdraw(int) { throw std::logic_error("here"); }
 
+/// What somebody took the class for.
+struct Purse {
+  int deposit(const std::string&) { throw std::logic_error("here"); }
+};
+
 namespace {
+
+template <class T>
+void find_in_vain(const mp::Manager& manager) {
+  try {
+    manager.find<mp::Proxy<T>>("account");
+  } catch (const mp::TransferError& error) {
+    std::cout << error.what() << std::endl;
+  }
+}
 
 void work(mp::Manager& manager) {
   const auto table = manager.find<mp::ManagerDict<std::string, int>>("table");
@@ -48,10 +62,14 @@ void work(mp::Manager& manager) {
 
 int main(int argc, char** argv) {
   const std::string what = argv[1];
-  mp::register_type<Account>("Account", what == "outdated" ? 1 : 2)
-      .method<&Account::deposit>("deposit")
-      .method<&Account::balance>("balance")
-      .method<&Account::withdraw>("withdraw");
+  if (what == "mistaken") {
+    mp::register_type<Purse>("Account", 2).method<&Purse::deposit>("deposit");
+  } else {
+    mp::register_type<Account>("Account", what == "outdated" ? 1 : 2)
+        .method<&Account::deposit>("deposit")
+        .method<&Account::balance>("balance")
+        .method<&Account::withdraw>("withdraw");
+  }
   mp::init(argc, argv);
   mp::ConnectOptions options{.address = argv[2]};
   if (std::string(argv[3]) != "-") options.authkey = argv[3];
@@ -68,11 +86,11 @@ int main(int argc, char** argv) {
     return 0;
   }
   if (what == "outdated") {
-    try {
-      manager.find<mp::Proxy<Account>>("account");
-    } catch (const mp::TransferError& error) {
-      std::cout << error.what() << std::endl;
-    }
+    find_in_vain<Account>(manager);
+    return 0;
+  }
+  if (what == "mistaken") {
+    find_in_vain<Purse>(manager);
     return 0;
   }
   const auto jobs = manager.find<mp::ManagerQueue<int>>("jobs");
