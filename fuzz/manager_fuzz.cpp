@@ -17,6 +17,7 @@
 #include "manager/server.hpp"
 #include "manager/server_session.hpp"
 #include "manager/types.hpp"
+#include "os/limits.hpp"
 #include "royong/error.hpp"
 #include "royong/init.hpp"
 #include "royong/manager/dict.hpp"
@@ -69,7 +70,8 @@ struct World {
     server = std::make_unique<manager::Server>(
         manager::ServerPlan{.options = {.limits = {.objects = 1000,
                                                    .waiting_calls = 100,
-                                                   .memory = std::uint64_t{1} << 30}}},
+                                                   .memory = royong::os::own_memory() +
+                                                             (std::uint64_t{64} << 20)}}},
         std::move(first));
     table = Table(detail::create<Table::ServedClass>(server->session()));
     publish("table", table);
