@@ -288,7 +288,7 @@ def text_of(figure, is_rate):
 
 
 def peers_text(row, is_rate):
-    peers = sorted(row.figures["peer"].items(), key=lambda peer: peer[1][0], reverse=is_rate)
+    peers = sorted(row.figures["peer"].items(), key=lambda peer: peer[1][0], reverse=bool(is_rate))
     text = ", ".join(f"{name.replace('_', ' ')} {text_of(figure, is_rate)}" for name, (figure, _) in peers) or "-"
     return text + (f", {row.lost['peer']:g} lost" if "peer" in row.lost else "")
 

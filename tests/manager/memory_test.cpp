@@ -89,8 +89,8 @@ struct FullManager : testing::Test {
     ADD_FAILURE() << "everything was taken";
   }
 
-  static constexpr std::uint64_t room = 64 * MiB;
-  const std::string text = std::string(4 * MiB, 'x');
+  static constexpr std::uint64_t room = 32 * MiB;
+  const std::string text = std::string(2 * MiB, 'x');
   const std::string much =
       std::string(room / 2, 'x');  ///< more than there is room for after `fill`
   const mp::Manager server = mp::Manager::serve({.limits = {.memory = limit()}});
@@ -114,7 +114,7 @@ TEST_F(FullManager, refuses_what_would_make_it_hold_more_and_nothing_else) {
   EXPECT_THROW(theirs.append(much), mp::UsageError);
   EXPECT_THROW(theirs.insert(0, much), mp::UsageError);
   EXPECT_THROW(neighbour.list<std::string>({much}), mp::UsageError);
-  EXPECT_EQ(theirs.at(0).size(), 4 * MiB);
+  EXPECT_EQ(theirs.at(0).size(), text.size());
   lock.release();
   const auto their_jobs = neighbour.find<mp::ManagerQueue<std::string>>("jobs");
   EXPECT_THROW(their_jobs.put(much), mp::UsageError);
