@@ -154,7 +154,7 @@ TEST_F(FullManager, is_so_no_longer_when_who_filled_it_is_gone) {
 
 TEST_F(FullManager, refuses_a_repetition_that_would_be_too_long_before_it_begins) {
   server.publish("texts", texts);
-  texts.extend({std::string(MiB, 'a'), "b"});
+  texts.extend({std::string(MiB / 4, 'a'), "b"});
   auto theirs = greedy.find<Texts>("texts");
   EXPECT_THROW_MESSAGE(theirs *= 1'000'000, mp::UsageError, "ManagerLimits::memory");
   EXPECT_THROW(theirs *= std::int64_t{1} << 60, mp::UsageError);
