@@ -41,6 +41,13 @@ Finished mpirun(const TempDir& folder, std::vector<std::string> arguments) {
                                            {"LSAN_OPTIONS", "detect_leaks=0"}}});
 }
 
+/// The program came to its last line, and everything holds.
+void expect_yes(const Finished& finished, const std::string& last) {
+  EXPECT_EQ(finished.exit_code, 0) << finished.output << finished.error;
+  EXPECT_THAT(finished.output, HasSubstr(last + ": yes"));
+  EXPECT_THAT(finished.output, Not(HasSubstr("NO")));
+}
+
 /// Under ThreadSanitizer nothing is known of the threads of an MPI that was built without it.
 class UnderMpirun : public testing::Test {
  protected:
@@ -53,32 +60,24 @@ class UnderMpirun : public testing::Test {
 
 TEST(Cluster, WithoutMpirunItIsASingleNode) {
   const Finished finished = royong_test::run({.arguments = {programs + "features"}});
-  EXPECT_EQ(finished.exit_code, 0) << finished.output << finished.error;
-  EXPECT_THAT(finished.output, HasSubstr("terminate ends everything: yes"));
-  EXPECT_THAT(finished.output, Not(HasSubstr("NO")));
+  expect_yes(finished, "terminate ends everything");
 }
 
 TEST_F(UnderMpirun, DoesTheSameOverSeveralRanks) {
   const TempDir folder;
   const Finished finished = mpirun(folder, {"-n", "3", programs + "features"});
-  EXPECT_EQ(finished.exit_code, 0) << finished.output << finished.error;
-  EXPECT_THAT(finished.output, HasSubstr("terminate ends everything: yes"));
-  EXPECT_THAT(finished.output, Not(HasSubstr("NO")));
+  expect_yes(finished, "terminate ends everything");
 }
 
 TEST(Cluster, WithoutMpirunProxiesTravelAsInAPool) {
   const Finished finished = royong_test::run({.arguments = {programs + "shares_proxies"}});
-  EXPECT_EQ(finished.exit_code, 0) << finished.output << finished.error;
-  EXPECT_THAT(finished.output, HasSubstr("and it goes on: yes"));
-  EXPECT_THAT(finished.output, Not(HasSubstr("NO")));
+  expect_yes(finished, "and it goes on");
 }
 
 TEST_F(UnderMpirun, WhatAManagerKeepsIsUsedFromEveryRank) {
   const TempDir folder;
   const Finished finished = mpirun(folder, {"-n", "3", programs + "shares_proxies"});
-  EXPECT_EQ(finished.exit_code, 0) << finished.output << finished.error;
-  EXPECT_THAT(finished.output, HasSubstr("and it goes on: yes"));
-  EXPECT_THAT(finished.output, Not(HasSubstr("NO")));
+  expect_yes(finished, "and it goes on");
 }
 
 TEST_F(UnderMpirun, AKilledAgentLosesOnlyWhatItHadBeenGiven) {

@@ -20,7 +20,7 @@ namespace royong::inline v0 {
 /// What the functions of the map family may be told.
 struct MapOptions {
   /// Elements of one task. 0: by the time that elements take, so that a task is about a millisecond
-  /// of work, and less towards the end; for the lazy forms 1, because they do not wait for inputs.
+  /// of work, and less towards the end; of map_async a 64th of a worker's share of what is left; of the lazy forms 1, because they do not wait for inputs.
   int chunksize = 0;
   /// Lazy forms: elements that may be ahead of the reader; 0: four chunks for each worker.
   int buffersize = 0;

@@ -21,32 +21,15 @@
 #include <string>
 #include <vector>
 
+#include "mpi/yes_or_no.hpp"
+
 namespace mp = royong;
+using royong_test::failures;
+using royong_test::say;
+using royong_test::throws;
 using namespace std::chrono_literals;
 
 namespace {
-
-int failures = 0;
-
-void say(const char* what, bool holds) {
-  std::printf("%s: %s\n", what, holds ? "yes" : "NO");
-  if (!holds) ++failures;
-}
-
-/// Whether `call` throws an E whose text has `text` in it.
-template <class E, class Call>
-bool throws(Call call, const std::string& text) {
-  try {
-    call();
-  } catch (const E& error) {
-    const bool fits = std::string(error.what()).find(text) != std::string::npos;
-    if (!fits) std::printf("  the text is: %s\n", error.what());
-    return fits;
-  } catch (const std::exception& error) {
-    std::printf("  another type was thrown: %s\n", error.what());
-  }
-  return false;
-}
 
 int square(int x) { return x * x; }
 int add(int a, int b) { return a + b; }

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a manager keeps is used by tasks on every rank, through proxies among their arguments and in their results.
-#include <unistd.h>
-
 #include <royong/bind_front.hpp>
 #include <royong/init.hpp>
 #include <royong/manager.hpp>
@@ -14,32 +12,15 @@
 #include <string>
 #include <vector>
 
+#include "mpi/yes_or_no.hpp"
+
 namespace mp = royong;
+using royong_test::failures;
+using royong_test::say;
+using royong_test::throws;
 using namespace std::chrono_literals;
 
 namespace {
-
-int failures = 0;
-
-void say(const char* what, bool holds) {
-  std::printf("%s: %s\n", what, holds ? "yes" : "NO");
-  if (!holds) ++failures;
-}
-
-/// Whether `call` throws an E whose text has `text` in it.
-template <class E, class Call>
-bool throws(Call call, const std::string& text) {
-  try {
-    call();
-  } catch (const E& error) {
-    const bool fits = std::string(error.what()).find(text) != std::string::npos;
-    if (!fits) std::printf("  the text is: %s\n", error.what());
-    return fits;
-  } catch (const std::exception& error) {
-    std::printf("  another type was thrown: %s\n", error.what());
-  }
-  return false;
-}
 
 using Table = mp::ManagerDict<std::string, int>;
 using Results = mp::ManagerQueue<int>;
@@ -174,14 +155,19 @@ void tls(mp::mpi::MPIPoolExecutor& nodes) {
   say("over TLS", right);
 }
 
+int begin_and_take(const Results& begun, const Results& queue) {
+  begun.put(0);
+  return queue.get();
+}
+
 void the_end_of_the_manager(mp::mpi::MPIPoolExecutor& nodes) {
   auto manager = mp::Manager::serve({.address = "127.0.0.1:0", .authkey = mp::authkey()});
   const auto queue = manager.queue<int>();
+  const auto begun = manager.queue<int>();
   std::vector<mp::Future<int>> waiting;
-  for (int i = 0; i < nodes.size(); ++i) waiting.push_back(nodes.submit(take, queue));
-  for (const auto& future : waiting) {
-    while (!future.running()) ::usleep(1000);
-  }
+  for (int i = 0; i < nodes.size(); ++i)
+    waiting.push_back(nodes.submit(begin_and_take, begun, queue));
+  for (int i = 0; i < nodes.size(); ++i) begun.get();
   manager.shutdown();
   bool right = true;
   for (auto& future : waiting) {
