@@ -159,7 +159,7 @@ void ClientSession::send() {
   try {
     line_->flush();
   } catch (const BrokenPipe&) {
-    fail_all(server_is_gone());
+    // What the server said last, answers or why it refuses us, is received first; behind it lies the end.
   }
 }
 

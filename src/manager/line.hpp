@@ -30,7 +30,7 @@ class Line {
   virtual detail::Writer writer() = 0;
   /// Adds a message, in two parts, to what leaves next. @throws std::bad_alloc: nothing was added
   virtual void post(std::span<const std::byte> head, std::span<const std::byte> body) = 0;
-  /// Sends what there is room for. @return whether nothing is left. @throws BrokenPipe, ArenaFull
+  /// Sends what there is room for. @return whether nothing is left. @throws BrokenPipe nobody reads any more, and nothing is left; ArenaFull
   virtual bool flush() = 0;
   /// Bytes that were posted and have not left.
   virtual std::size_t unsent() const noexcept = 0;

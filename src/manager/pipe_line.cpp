@@ -80,6 +80,7 @@ class PipeLine final : public Line {
         sent = true;
       }
     } catch (const ShutDown&) {
+      forget_sent();
       throw BrokenPipe("the peer is gone");
     }
     unsent_.store(bytes_.size() - at_, std::memory_order_relaxed);
@@ -169,6 +170,7 @@ class PipeLine final : public Line {
     sizes_.clear();
     first_ = 0;
     at_ = 0;
+    unsent_.store(0, std::memory_order_relaxed);
     // One large message should not be paid for ever.
     constexpr std::size_t kept = std::size_t{1} << 20;
     if (bytes_.capacity() > kept) bytes_.shrink_to_fit();

@@ -43,18 +43,17 @@ class StreamLine final : public Line {
     while (sent_ < out_.size()) {
       std::array<iovec, 1> part{{{out_.data() + sent_, out_.size() - sent_}}};
       const auto progress = stream_->write_some(part, -1);
-      if (progress.ended) throw BrokenPipe("the peer is gone");
+      if (progress.ended) {
+        forget_sent();
+        throw BrokenPipe("the peer is gone");
+      }
       if (progress.bytes == 0) {
         wants_ = progress.wants;
         return false;
       }
       sent_ += progress.bytes;
     }
-    out_.clear();
-    sent_ = 0;
-    offered_ = 0;
-    constexpr std::size_t kept = std::size_t{1} << 20;
-    if (out_.capacity() > kept) out_.shrink_to_fit();
+    forget_sent();
     return true;
   }
 
@@ -132,6 +131,15 @@ class StreamLine final : public Line {
   }
 
  private:
+  void forget_sent() {
+    out_.clear();
+    sent_ = 0;
+    offered_ = 0;
+    // One large message should not be paid for ever.
+    constexpr std::size_t kept = std::size_t{1} << 20;
+    if (out_.capacity() > kept) out_.shrink_to_fit();
+  }
+
   [[noreturn]] void throw_end() const {
     if (reader_.untouched()) throw EndOfFile("the peer is gone");
     throw TransferError("the peer is gone in the middle of a message");
