@@ -15,8 +15,23 @@ foreach(component royong_asio royong_mpi)
     set_target_properties(${component} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   endif()
 endforeach()
+set_target_properties(royong PROPERTIES INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
 if(TARGET royong_mpi)
   target_compile_options(royong_mpi PRIVATE "${warnings}")
+endif()
+
+# What makes debug builds quick. The optimised ones go without: there a source that does not include what it uses is found.
+if(CMAKE_BUILD_TYPE STREQUAL "Debug")
+  foreach(library royong royong_mpi)
+    if(TARGET ${library})
+      target_precompile_headers(${library} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${PROJECT_SOURCE_DIR}/src/pch.hpp>")
+    endif()
+  endforeach()
+  include(CheckLinkerFlag)
+  check_linker_flag(CXX -fuse-ld=gold ROYONG_HAVE_GOLD)
+  if(ROYONG_HAVE_GOLD)
+    add_link_options(-fuse-ld=gold)
+  endif()
 endif()
 
 # A compiler cache, where there is one. The sloppiness is what it needs to cache precompiled headers.

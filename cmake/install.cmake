@@ -7,7 +7,8 @@ set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/royong")
 install(
   TARGETS royong
   EXPORT royongTargets
-  FILE_SET HEADERS)
+  FILE_SET HEADERS
+  FILE_SET detail)
 install(
   EXPORT royongTargets
   NAMESPACE royong::

@@ -20,7 +20,14 @@ set_target_properties(
              VERSION ${PROJECT_VERSION}
              SOVERSION ${PROJECT_VERSION_MAJOR})
 target_compile_features(royong PUBLIC cxx_std_20)
-target_sources(royong PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${headers})
+# What programs include, and the private halves of it.
+set(detail_headers ${headers})
+list(FILTER headers EXCLUDE REGEX "/detail/")
+list(FILTER detail_headers INCLUDE REGEX "/detail/")
+target_sources(
+  royong
+  PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${headers}
+  PUBLIC FILE_SET detail TYPE HEADERS BASE_DIRS include FILES ${detail_headers})
 target_include_directories(royong PRIVATE src)
 
 target_link_libraries(
