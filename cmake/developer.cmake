@@ -20,18 +20,30 @@ if(TARGET royong_mpi)
   target_compile_options(royong_mpi PRIVATE "${warnings}")
 endif()
 
-# What makes debug builds quick. The optimised ones go without: there a source that does not include what it uses is found.
-if(CMAKE_BUILD_TYPE STREQUAL "Debug")
-  foreach(library royong royong_mpi)
-    if(TARGET ${library})
-      target_precompile_headers(${library} PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${PROJECT_SOURCE_DIR}/src/pch.hpp>")
-    endif()
-  endforeach()
-  include(CheckLinkerFlag)
-  check_linker_flag(CXX -fuse-ld=gold ROYONG_HAVE_GOLD)
-  if(ROYONG_HAVE_GOLD)
-    add_link_options(-fuse-ld=gold)
-  endif()
+# Where sources are compiled together (CMAKE_UNITY_BUILD), those of one floor are: a program that uses the lower floors is not linked with the others.
+# Optimised builds compile each alone: there one that does not include what it uses is found.
+set_target_properties(royong PROPERTIES UNITY_BUILD_MODE GROUP)
+foreach(source ${sources})
+  string(REGEX REPLACE ".*/src/([^/]+)/.*" "\\1" floor "${source}")
+  set_source_files_properties("${source}" PROPERTIES UNITY_GROUP ${floor})
+endforeach()
+# Alone everywhere: their private names are those of others.
+set_source_files_properties(
+  src/channel/pipe_end.cpp
+  src/channel/queue_ends.cpp
+  src/manager/server_state.cpp
+  src/sync/barrier.cpp
+  src/sync/cells.cpp
+  src/sync/condition.cpp
+  src/sync/event.cpp
+  src/sync/kept_files.cpp
+  src/sync/lock.cpp
+  src/sync/semaphore.cpp
+  src/transfer/modules.cpp
+  src/transfer/shared_exceptions.cpp
+  PROPERTIES UNITY_GROUP "" SKIP_UNITY_BUILD_INCLUSION ON)
+if(CMAKE_UNITY_BUILD)
+  target_compile_options(royong PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:-Wno-subobject-linkage>") # no source is a header there
 endif()
 
 # A compiler cache, where there is one. The sloppiness is what it needs to cache precompiled headers.

@@ -18,6 +18,9 @@
 
 namespace royong::inline v0::manager {
 
+/// How often either end looks before it sleeps. As the pipe's own ends: outlasts a sleep and a wake-up.
+inline constexpr int spin_rounds = 200;
+
 /** @brief Posting, flushing and receiving may be done by two threads: one at a time posts and flushes, one at a time receives and waits. */
 class Line {
  public:

@@ -23,9 +23,6 @@ using detail::ObjectRef;
 
 namespace {
 
-/// As the pipe's own ends: outlasts a sleep and a wake-up.
-constexpr int spin_rounds = 200;
-
 ObjectRef queue_of(const detail::ObjectName& name) {
   return ObjectRef::acquire(name, ObjectKind::pipe, 0);
 }

@@ -31,7 +31,6 @@ namespace {
 
 thread_local Server* current_server = nullptr;
 
-constexpr int spin_rounds = 200;
 /// Every so many turns those sessions are looked at too that were quiet.
 constexpr std::uint64_t turns_between_looks = 32;
 

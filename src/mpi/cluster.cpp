@@ -276,7 +276,11 @@ void Cluster::received(int from, std::span<std::byte> message) {
         const auto refuse = in.read<Refuse>();
         return lose(node, refuse.reason, true);
       }
-      case Kind::bye: rank.said_bye = true; return count_the_silent();
+      case Kind::bye:
+        rank.said_bye = true;
+        // It receives nothing any more: what is on its way to it would never have left.
+        transport_->give_up(static_cast<int>(node));
+        return count_the_silent();
       default: throw TransferError("it sent what only rank 0 sends");
     }
   } catch (const std::exception& error) {

@@ -18,10 +18,6 @@
 namespace royong::inline v0::detail {
 namespace {
 
-std::int64_t now_ns() {
-  return std::chrono::nanoseconds(Timeout::Clock::now().time_since_epoch()).count();
-}
-
 /// The call back from the ring to the task: the entry's bytes are about to become something else.
 void save_call(const TaskEntry& entry, TaskState& state) {
   if ((entry.flags & EntryFlag::by_block) != 0) return;

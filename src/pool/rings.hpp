@@ -25,11 +25,13 @@
 #pragma once
 
 #include <atomic>   // for std::atomic
+#include <chrono>   // for std::chrono::nanoseconds
 #include <cstddef>  // for std::byte, std::size_t
 #include <cstdint>  // for std::uint32_t, std::uint64_t
 #include <cstring>  // for std::memcpy
 
 #include "royong/detail/config.hpp"
+#include "royong/timeout.hpp"
 
 namespace royong::inline v0::detail {
 
@@ -59,6 +61,11 @@ struct EntryFlag {
 /// A longer name of a task is cut.
 inline constexpr std::uint32_t max_task_name = 80;
 
+/// What instants are written down as: nanoseconds of the monotonic clock.
+inline std::int64_t now_ns() noexcept {
+  return std::chrono::nanoseconds(Timeout::Clock::now().time_since_epoch()).count();
+}
+
 /// Head of an entry of the task ring; the payload follows.
 struct TaskEntry {
   std::atomic<EntryState> state;
@@ -66,7 +73,7 @@ struct TaskEntry {
   std::uint32_t length;                ///< bytes of payload
   std::atomic<std::uint32_t> element;  ///< map: how many elements of the chunk are finished
   std::uint64_t sequence;
-  std::atomic<std::int64_t> began;  ///< nanoseconds of the monotonic clock, where `timed`
+  std::atomic<std::int64_t> began;  ///< as now_ns, where `timed`
 
   std::byte* payload() noexcept { return reinterpret_cast<std::byte*>(this + 1); }
   const std::byte* payload() const noexcept { return reinterpret_cast<const std::byte*>(this + 1); }

@@ -8,19 +8,14 @@
 #include "logging/log.hpp"
 #include "os/quiet_thread.hpp"
 #include "pool/core.hpp"
+#include "pool/looks.hpp"
 #include "royong/detail/exception.hpp"
 #include "sync/courtesy.hpp"
 
 namespace royong::inline v0::detail {
 namespace {
 
-// A sleep and a wake-up across cores take some 80 us. To look for shorter than that before sleeping
-// makes a wait flip between fast and slow; so the choice is between about that and next to nothing,
-// by what the last sleep was good for.
-constexpr int many_looks = 600;
-constexpr int few_looks = 12;
 constexpr int room_looks = 50;
-constexpr std::chrono::microseconds short_sleep{300};
 constexpr std::chrono::milliseconds driver_patience{2};
 
 /// Looking takes the line of the indices away from the worker, which makes each of its results slower. So the more tasks are under way,

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "pool/looks.hpp"
 #include "pool/trace.hpp"
 #include "process/runtime.hpp"
 #include "royong/detail/call.hpp"
@@ -22,16 +23,7 @@ namespace {
 
 using Instant = Timeout::Clock::time_point;
 
-// As for the pool's leader, see waiting.cpp: about the time of a sleep and a wake-up, or next to
-// nothing.
-constexpr int many_looks = 600;
 constexpr int idle_pauses = 5;
-constexpr int few_looks = 12;
-constexpr std::chrono::microseconds short_sleep{300};
-
-std::int64_t now_ns() {
-  return std::chrono::nanoseconds(Timeout::Clock::now().time_since_epoch()).count();
-}
 
 /// The entry of the running task, for what a map's chunk says about itself.
 thread_local TaskEntry* running = nullptr;

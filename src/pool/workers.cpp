@@ -18,13 +18,6 @@
 #include "royong/error.hpp"
 
 namespace royong::inline v0::detail {
-namespace {
-
-std::int64_t now_ns() {
-  return std::chrono::nanoseconds(Timeout::Clock::now().time_since_epoch()).count();
-}
-
-}  // namespace
 
 void PoolImpl::start() {
   if (!plan_.trace.empty()) {

@@ -19,6 +19,7 @@
 #include "royong/error.hpp"
 #include "royong/queue.hpp"
 #include "royong/sync.hpp"
+#include "support/descriptors.hpp"
 #include "support/eventually.hpp"
 #include "support/matchers.hpp"
 #include "support/member.hpp"
@@ -30,6 +31,7 @@ namespace {
 
 using namespace std::chrono_literals;
 using royong_test::eventually;
+using royong_test::is_readable;
 using royong_test::Member;
 using royong_test::until_asleep;
 using royong_test::WaitingThread;
@@ -37,11 +39,6 @@ using royong_test::WaitingThread;
 std::vector<std::byte> bytes_of(std::string_view text) {
   const auto bytes = std::as_bytes(std::span(text));
   return {bytes.begin(), bytes.end()};
-}
-
-bool is_readable(int descriptor) {
-  pollfd event{descriptor, POLLIN, 0};
-  return ::poll(&event, 1, 0) == 1;
 }
 
 TEST(Pipe, carries_values_both_ways) {

@@ -308,12 +308,12 @@ TEST(Queue, carries_handles_that_outlive_their_sender) {
 }
 
 TEST(Queue, that_carries_its_own_handle_ends_with_its_last_holder) {
-  struct Message {
-    std::vector<Queue<Message>> answer_to;
+  struct Letter {
+    std::vector<Queue<Letter>> answer_to;
   };
   const auto objects = memory::live_objects();
   {
-    const Queue<Message> queue;
+    const Queue<Letter> queue;
     for (int i = 0; i < 3; ++i) queue.put({{queue}});
     EXPECT_EQ(queue.get().answer_to.at(0).qsize(), 2u);
     Member other([&] { EXPECT_EQ(queue.get().answer_to.at(0).qsize(), 1u); });

@@ -20,8 +20,6 @@ namespace {
 using namespace std::chrono_literals;
 using royong_test::Member;
 
-std::uint64_t used_bytes() { return memory::arena_usage().used; }
-
 std::vector<int> numbers(std::size_t count) {
   std::vector<int> all(count);
   std::iota(all.begin(), all.end(), 0);
@@ -67,18 +65,18 @@ TEST(QueueView, may_be_changed_moved_and_kept_beyond_the_queue) {
 
 TEST(QueueView, gives_its_memory_back_when_it_ends) {
   const Queue<std::vector<int>> queue;
-  const auto before = used_bytes();
+  const auto before = memory::arena_usage().used;
   for (int i = 0; i < 100; ++i) {
     queue.put(numbers(100'000));
     EXPECT_EQ(queue.get_view()[99'999], 99'999);
   }
-  EXPECT_LT(used_bytes(), before + 400'000);
+  EXPECT_LT(memory::arena_usage().used, before + 400'000);
 }
 
 TEST(QueueView, of_a_killed_process_gives_its_memory_back) {
   const Queue<std::vector<int>> queue;
   const Event taken;
-  const auto before = used_bytes();
+  const auto before = memory::arena_usage().used;
   queue.put(numbers(1'000'000));
   Member reader([&] {
     const auto view = queue.get_view();
@@ -87,10 +85,10 @@ TEST(QueueView, of_a_killed_process_gives_its_memory_back) {
     for (;;) ::pause();
   });
   taken.wait();
-  EXPECT_GT(used_bytes(), before + 3'000'000);
+  EXPECT_GT(memory::arena_usage().used, before + 3'000'000);
   reader.kill();
   reader.wait();
-  EXPECT_LT(used_bytes(), before + 1'000'000);
+  EXPECT_LT(memory::arena_usage().used, before + 1'000'000);
 }
 
 TEST(QueueView, of_a_parent_survives_the_end_of_a_forked_childs_copy) {

@@ -17,6 +17,7 @@
 #include "royong/queue.hpp"
 #include "royong/shared.hpp"
 #include "royong/sync.hpp"
+#include "support/descriptors.hpp"
 #include "support/eventually.hpp"
 #include "support/member.hpp"
 #include "support/random.hpp"
@@ -26,13 +27,9 @@ namespace {
 
 using namespace std::chrono_literals;
 using royong_test::eventually;
+using royong_test::is_readable;
 using royong_test::Member;
 using royong_test::Mock;
-
-bool is_readable(int fd) {
-  pollfd entry{fd, POLLIN, 0};
-  return ::poll(&entry, 1, 0) == 1;
-}
 
 void wait_readable(int fd) {
   pollfd entry{fd, POLLIN, 0};

@@ -13,6 +13,7 @@
 #include "channel/certificates.hpp"
 #include "channel/frame.hpp"
 #include "manager/protocol.hpp"
+#include "manager/raw_frames.hpp"
 #include "royong/connection.hpp"
 #include "royong/error.hpp"
 #include "royong/manager.hpp"
@@ -33,8 +34,15 @@ using royong::ManagerDict;
 using royong::ManagerLock;
 using royong::ManagerQueue;
 using royong::Proxy;
+using royong_test::expect_hang_up;
+using royong_test::frame;
+using royong_test::hello_frame;
+using royong_test::hello_head;
+using royong_test::is_answered;
 using royong_test::Program;
 using royong_test::TempDir;
+using royong_test::together;
+using royong_test::write_raw;
 using Table = ManagerDict<std::string, int>;
 
 // ---- Two programs ----
@@ -312,44 +320,6 @@ TEST_F(RemoteManager, WaitingCallsTooManyAreRefused) {
 
 // ---- Bytes that nobody vouches for ----
 
-using royong::channel::FrameHeader;
-
-void write_raw(const royong::Connection& connection, std::span<const std::byte> bytes) {
-  while (!bytes.empty()) {
-    const auto sent = ::send(connection.fileno(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return;  // refused already
-    bytes = bytes.subspan(static_cast<std::size_t>(sent));
-  }
-}
-
-std::vector<std::byte> frame(std::span<const std::byte> body,
-                             std::uint64_t type = royong::manager::frame_type) {
-  const auto header = royong::channel::encode_frame_header({.length = body.size(), .type = type});
-  std::vector<std::byte> bytes(header.begin(), header.end());
-  bytes.insert(bytes.end(), body.begin(), body.end());
-  const auto padding = royong::channel::padding_behind(body.size());
-  bytes.insert(bytes.end(), padding.begin(), padding.end());
-  return bytes;
-}
-
-template <class... T>
-std::vector<std::byte> together(const T&... parts) {
-  std::vector<std::byte> bytes;
-  const auto add = [&](const auto& part) {
-    const auto view = std::as_bytes(std::span(&part, 1));
-    bytes.insert(bytes.end(), view.begin(), view.end());
-  };
-  (add(parts), ...);
-  return bytes;
-}
-
-/// Waits until the manager has hung up.
-void expect_hang_up(const royong::Connection& connection) {
-  char byte = 0;
-  while (::recv(connection.fileno(), &byte, 1, 0) > 0) {
-  }
-}
-
 struct HostileClients : RemoteManager {
   void SetUp() override {
     server.publish("table", server.make_proxy<Table>());
@@ -361,8 +331,6 @@ struct HostileClients : RemoteManager {
     EXPECT_EQ(table.at("still"), 1);
   }
   std::optional<Manager> good;
-  const royong::manager::RequestHead hello{
-      .call = 1, .verb = static_cast<std::uint32_t>(royong::manager::Verb::hello)};
 };
 
 TEST_F(HostileClients, GarbageEndsTheSession) {
@@ -390,9 +358,9 @@ TEST_F(HostileClients, AnotherVersionIsTold) {
   const auto client = royong::Client(server.address());
   royong::manager::Hello old;
   old.version = 0;
-  write_raw(client, frame(together(hello, old)));
+  write_raw(client, frame(together(hello_head, old)));
   // Its answer is an exception; the session is not greeted, and the next request ends it.
-  write_raw(client, frame(together(hello)));
+  write_raw(client, frame(together(hello_head)));
   royong::manager::RequestHead names{
       .call = 2, .verb = static_cast<std::uint32_t>(royong::manager::Verb::names)};
   write_raw(client, frame(together(names)));
@@ -408,24 +376,21 @@ TEST_F(HostileClients, AMessageThatIsTooLongEndsTheSession) {
 
 TEST_F(HostileClients, HalfAFrameDisturbsNobody) {
   const auto client = royong::Client(server.address());
-  const auto whole = frame(together(hello, royong::manager::Hello{}));
+  const auto whole = hello_frame();
   write_raw(client, std::span(whole).first(30));
   const auto table = good->find<Table>("table");
   for (int i = 0; i < 100; ++i) table.set("key", i);
   write_raw(client, std::span(whole).subspan(30));
-  // Whole now: it is answered.
-  char byte = 0;
-  EXPECT_EQ(::recv(client.fileno(), &byte, 1, 0), 1);
+  EXPECT_TRUE(is_answered(client));  // whole now
 }
 
 TEST_F(HostileClients, WhoGoesInTheMiddleOfAFrameLeavesHisPlace) {
   auto small = make({.limits = {.sessions = 2}});  // the owner's is one
   {
     const auto client = royong::Client(small.address());
-    write_raw(client, frame(together(hello, royong::manager::Hello{})));
-    char byte = 0;
-    ASSERT_EQ(::recv(client.fileno(), &byte, 1, 0), 1);  // it is let in
-    const auto next = frame(together(hello, std::array<char, 100>{}));
+    write_raw(client, hello_frame());
+    ASSERT_TRUE(is_answered(client));  // it is let in
+    const auto next = frame(together(hello_head, std::array<char, 100>{}));
     write_raw(client, std::span(next).first(70));
     EXPECT_THROW(Manager::connect({.address = small.address()}), royong::UsageError);
   }
@@ -440,7 +405,7 @@ TEST_F(HostileClients, WhoGoesInTheMiddleOfAFrameLeavesHisPlace) {
 
 TEST_F(HostileClients, NumbersOfObjectsCannotBeGuessed) {
   const auto client = royong::Client(server.address());
-  write_raw(client, frame(together(hello, royong::manager::Hello{})));
+  write_raw(client, hello_frame());
   for (std::uint64_t place = 0; place < 10; ++place) {
     royong::manager::RequestHead call{
         .call = 2 + place,
@@ -460,8 +425,8 @@ TEST_F(HostileClients, NumbersOfObjectsCannotBeGuessed) {
 TEST_F(HostileClients, AFloodOfConnectionsIsOutlived) {
   for (int i = 0; i < 2000; ++i) {
     const auto client = royong::Client(server.address());
-    if (i % 2 == 0) write_raw(client, frame(together(hello, royong::manager::Hello{})));
-    if (i % 3 == 0) write_raw(client, frame(together(hello)));
+    if (i % 2 == 0) write_raw(client, hello_frame());
+    if (i % 3 == 0) write_raw(client, frame(together(hello_head)));
   }
 }
 
@@ -471,7 +436,7 @@ TEST_F(HostileClients, AClientThatDoesNotReadIsDropped) {
   strict.publish("table", table);
   auto neighbour = Manager::connect({.address = strict.address()});
   const auto client = royong::Client(strict.address());
-  write_raw(client, frame(together(hello, royong::manager::Hello{})));
+  write_raw(client, hello_frame());
   // Answers to these are longer than the requests; the manager stops reading when they do not fit, so no more than one batch of them is made.
   const std::string name(100'000, 'n');
   strict.publish(name, table);

@@ -15,7 +15,7 @@
 namespace royong::memory {
 namespace {
 
-using royong_test::Member;
+using royong_test::ForkedMember;
 using royong_test::Patterned;
 using royong_test::Quota;
 using royong_test::Shared;
@@ -89,7 +89,7 @@ TEST_F(BlocksTest, ThatLieInsideALargerOneNowAreRefused) {
 TEST_F(BlocksTest, BelongToWhoeverTheyAreHandedTo) {
   for (const std::size_t bytes : {100U, 100'000U}) {
     Shared<std::atomic<Offset>> given;
-    Member giver([&] {
+    ForkedMember giver([&] {
       *given = allocate(bytes);
       std::memset(block(*given).data(), 7, bytes);
       allocate(bytes);  // dies with it
@@ -114,7 +114,7 @@ TEST_F(BlocksTest, CannotBelongToNobody) {
 
 TEST_F(BlocksTest, OfTheFamilySurviveEverySweep) {
   Shared<std::atomic<Offset>> kept;
-  Member member([&] {
+  ForkedMember member([&] {
     *kept = allocate(100);
     set_owner(*kept, family);
     return true;
@@ -126,7 +126,7 @@ TEST_F(BlocksTest, OfTheFamilySurviveEverySweep) {
 
 TEST_F(BlocksTest, OfTheDeadAreFreedWhereverTheyLie) {
   const Offset ours = allocate(100);
-  Member member([&] {
+  ForkedMember member([&] {
     set_owner(ours, self());
     for (const std::size_t bytes : {1U, 3000U, 100'000U, 5'000'000U}) allocate(bytes);
     ::raise(SIGKILL);
@@ -139,7 +139,7 @@ TEST_F(BlocksTest, OfTheDeadAreFreedWhereverTheyLie) {
 
 TEST_F(BlocksTest, AnOrphanedSlabIsAdopted) {
   Shared<std::atomic<Offset>> kept;
-  Member member([&] {
+  ForkedMember member([&] {
     *kept = allocate(10'000);
     return true;
   });
@@ -195,7 +195,7 @@ TEST_F(BlocksTest, SmallOnesFillTheQuotaToTheLastAndCanBeFreedAndTakenAgain) {
 TEST_F(BlocksTest, UnderPressureTheEmptySlabsOfOthersAreTaken) {
   const Quota quota(arena_usage().used + 8 * page_size);
   Shared<std::atomic<int>> stage;
-  Member idle([&] {
+  ForkedMember idle([&] {
     std::vector<Offset> blocks;
     for (int i = 0; i < 300; ++i) blocks.push_back(allocate(1000));
     for (const Offset each : blocks) free_block(each);
@@ -280,9 +280,9 @@ TEST_F(BlocksTest, ProcessesTakeAndFreeEachOthers) {
     std::array<std::atomic<Offset>, 64> at;
   };
   Shared<Exchange> exchange;
-  std::vector<std::unique_ptr<Member>> members;
+  std::vector<std::unique_ptr<ForkedMember>> members;
   for (unsigned m = 0; m < 3; ++m) {
-    members.push_back(std::make_unique<Member>([&, m] {
+    members.push_back(std::make_unique<ForkedMember>([&, m] {
       std::mt19937 random(m);
       bool right = true;
       for (int i = 0; i < 20'000; ++i) {

@@ -74,10 +74,10 @@ std::string in_child(Body body) {
 }
 
 /// A forked child that is a member of the family. Its body returns whether all was right.
-class Member {
+class ForkedMember {
  public:
   template <class Body>
-  explicit Member(Body body) : slot_(memory::reserve_slot()) {
+  explicit ForkedMember(Body body) : slot_(memory::reserve_slot()) {
     memory::grant_shares(slot_);
     pid_ = ::fork();
     if (pid_ != 0) return;
@@ -91,9 +91,9 @@ class Member {
     }
     ::_exit(right ? 0 : 1);
   }
-  Member(const Member&) = delete;
-  Member& operator=(const Member&) = delete;
-  ~Member() {
+  ForkedMember(const ForkedMember&) = delete;
+  ForkedMember& operator=(const ForkedMember&) = delete;
+  ~ForkedMember() {
     kill();
     bury();
   }

@@ -12,8 +12,8 @@
 namespace royong::memory {
 namespace {
 
+using royong_test::ForkedMember;
 using royong_test::in_child;
-using royong_test::Member;
 using royong_test::Shared;
 
 constexpr ObjectKind kind = ObjectKind::event;
@@ -110,7 +110,7 @@ TEST_F(ObjectsTest, LivesWhileAnyProcessHoldsIt) {
   Shared<Note> note;
   ObjectRef object = ObjectRef::create(kind);
   const ObjectName name = object.name();
-  Member holder([&] {
+  ForkedMember holder([&] {
     const ObjectRef mine = ObjectRef::acquire(name, kind, 0);
     object = {};  // the copy that came with the fork
     note->advance(1);
@@ -132,12 +132,12 @@ TEST_F(ObjectsTest, ABlockOfAnObjectEndsWithIt) {
   object.record().block = block;
   const Offset forgotten = allocate(100);  // died between set_owner and the object's own note of it
   set_owner(forgotten, owner_of_object(object.record()));
-  Member([] { return true; }).bury();
+  ForkedMember([] { return true; }).bury();
   EXPECT_EQ(owner_of(block), owner_of_object(object.record())) << "no sweep takes it";
   EXPECT_EQ(owner_of(forgotten), owner_of_object(object.record()));
   object = {};
   EXPECT_THROW(memory::block(block), TransferError);
-  Member([] { return true; }).bury();
+  ForkedMember([] { return true; }).bury();
   EXPECT_THROW(memory::block(forgotten), TransferError) << "a sweep finds it";
 }
 
@@ -145,7 +145,7 @@ TEST_F(ObjectsTest, KilledHoldersAreForgotten) {
   ObjectRef object = ObjectRef::create(kind);
   const ObjectName name = object.name();
   Shared<Note> note;
-  Member holder([&] {
+  ForkedMember holder([&] {
     const ObjectRef mine = ObjectRef::acquire(name, kind, 0);
     note->advance(1);
     return pause_for_ever();
@@ -163,7 +163,7 @@ TEST_F(ObjectsTest, AForkedMemberHoldsWhatItsParentHeld) {
   ObjectRef object = ObjectRef::create(kind);
   const ObjectName name = object.name();
   Shared<Note> note;
-  Member child([&] {
+  ForkedMember child([&] {
     note->advance(1);
     note->await(2);
     return object.record().serial == name.serial;
@@ -210,7 +210,7 @@ TEST_F(ObjectsTest, APinKeepsAnObjectOnItsWay) {
 
 TEST_F(ObjectsTest, WhatADeadSenderSentCanStillBeRead) {
   Shared<Note> note;
-  Member sender([&] {
+  ForkedMember sender([&] {
     const ObjectRef object = ObjectRef::create(kind);
     std::memcpy(object.record().state, "sent", 5);
     note->say(object.name());
@@ -233,7 +233,7 @@ TEST_F(ObjectsTest, WhatAQueueCarriesEndsWithTheQueue) {
   object = {};
   queue = {};
   EXPECT_FALSE(is_gone(name));
-  Member([] { return true; }).bury();
+  ForkedMember([] { return true; }).bury();
   EXPECT_FALSE(is_gone(name));
   outer = {};
   EXPECT_TRUE(is_gone(name));
@@ -258,7 +258,7 @@ void count_destroy(ObjectRecord&) noexcept { ++calls()->destroyed; }
 TEST_F(ObjectsTest, ItsKindRepairsWakesAndDestroysIt) {
   set_kind_hooks(kind, {count_repair, count_wake, count_destroy});
   ObjectRef object = ObjectRef::create(kind);
-  Member holder([&] {
+  ForkedMember holder([&] {
     const RobustGuard guard(object.record().inner);
     ::raise(SIGKILL);
     return true;
@@ -280,7 +280,7 @@ TEST_F(ObjectsTest, ADestroyerThatDiesIsFollowedByAnother) {
                           if (++calls()->destroyed == 1) ::raise(SIGKILL);
                         }});
   calls()->destroyed = 0;
-  Member holder([] {
+  ForkedMember holder([] {
     const ObjectRef object = ObjectRef::create(kind);
     const Offset block = allocate(1000);
     set_owner(block, owner_of_object(object.record()));

@@ -11,13 +11,13 @@
 namespace royong::memory {
 namespace {
 
+using royong_test::ForkedMember;
 using royong_test::in_child;
-using royong_test::Member;
 using royong_test::Shared;
 
 class SlotsTest : public royong_test::MemoryTest {};
 
-bool pause_for_ever() {
+bool pause_until_killed() {
   for (;;) ::pause();
 }
 
@@ -26,7 +26,7 @@ void wait_until_alive(Owner owner) {
 }
 
 TEST_F(SlotsTest, AMemberIsAliveFromItsClaimToItsDeath) {
-  Member member(pause_for_ever);
+  ForkedMember member(pause_until_killed);
   wait_until_alive(member.slot());
   EXPECT_EQ(slot(member.slot()).pid, static_cast<std::uint32_t>(member.pid()));
   EXPECT_EQ(slot(member.slot()).parent, self().bits);
@@ -36,7 +36,7 @@ TEST_F(SlotsTest, AMemberIsAliveFromItsClaimToItsDeath) {
 }
 
 TEST_F(SlotsTest, ASlotIsNotReusedBeforeItsSweep) {
-  Member member([] { return true; });
+  ForkedMember member([] { return true; });
   member.wait();
   const Owner other = reserve_slot();
   EXPECT_NE(other.index(), member.slot().index());
@@ -44,7 +44,7 @@ TEST_F(SlotsTest, ASlotIsNotReusedBeforeItsSweep) {
 }
 
 TEST_F(SlotsTest, AReusedSlotIsAnotherGeneration) {
-  Member first([] { return true; });
+  ForkedMember first([] { return true; });
   first.bury();
   const Owner second = reserve_slot();
   EXPECT_EQ(second.index(), first.slot().index());
@@ -57,7 +57,7 @@ TEST_F(SlotsTest, AReusedSlotIsAnotherGeneration) {
 }
 
 TEST_F(SlotsTest, SweepDoesNothingToTheLiving) {
-  Member member(pause_for_ever);
+  ForkedMember member(pause_until_killed);
   wait_until_alive(member.slot());
   sweep(member.slot());
   EXPECT_TRUE(is_alive(member.slot()));
@@ -95,8 +95,8 @@ TEST_F(SlotsTest, AChildOfTheUsersOwnForkIsNoMember) {
 }
 
 TEST_F(SlotsTest, ListsTheChildrenThatAreNotSwept) {
-  Member live(pause_for_ever);
-  Member dead([] { return true; });
+  ForkedMember live(pause_until_killed);
+  ForkedMember dead([] { return true; });
   dead.wait();
   const auto children = [] {
     std::vector<std::uint64_t> found;
@@ -141,7 +141,7 @@ void add_hooks() {
 
 TEST_F(SlotsTest, SweepCallsTheHooksInOrderOnce) {
   add_hooks();
-  Member member([] { return true; });
+  ForkedMember member([] { return true; });
   member.bury();
   sweep(member.slot());
   EXPECT_EQ(watched()->dead, member.slot().bits);
@@ -151,14 +151,14 @@ TEST_F(SlotsTest, SweepCallsTheHooksInOrderOnce) {
 
 TEST_F(SlotsTest, ASweeperThatDiesLeavesTheSweepToTheNext) {
   add_hooks();
-  Member member([] {
+  ForkedMember member([] {
     allocate(100);
     allocate(100'000);
     return true;
   });
   member.wait();
   watched()->dies = true;
-  Member sweeper([&] {
+  ForkedMember sweeper([&] {
     sweep(member.slot());
     return true;
   });
@@ -182,7 +182,7 @@ TEST_F(SlotsTest, KilledAnywhereFromReservationToLifeLeavesNoSlot) {
   };
   const int before = count();
   for (int i = 0; i < 200; ++i) {
-    Member member([] {
+    ForkedMember member([] {
       for (;;) cancel_slot(reserve_slot());
       return true;
     });
@@ -199,7 +199,7 @@ TEST_F(SlotsTest, KilledAnywhereFromReservationToLifeLeavesNoSlot) {
 TEST_F(SlotsTest, ARobustLockOutlivesItsOwner) {
   const Shared<pthread_mutex_t> mutex;
   init_robust(*mutex);
-  Member member([&] {
+  ForkedMember member([&] {
     const RobustGuard guard(*mutex);
     ::raise(SIGKILL);
     return true;

@@ -14,7 +14,7 @@
 namespace royong::memory {
 namespace {
 
-using royong_test::Member;
+using royong_test::ForkedMember;
 using royong_test::nap;
 using royong_test::page_problems;
 using royong_test::Patterned;
@@ -22,7 +22,7 @@ using royong_test::Quota;
 using royong_test::Shared;
 
 constexpr std::uint64_t mega = 1 << 20;
-constexpr ObjectKind kind = ObjectKind::event;
+constexpr ObjectKind storm_kind = ObjectKind::event;
 
 class StormTest : public royong_test::MemoryTest {};
 
@@ -90,7 +90,7 @@ TEST_F(StormTest, KilledAllocatorsLeaveNothingAndTearNothing) {
   std::mt19937 random(7);
   const Owner me = self();
   std::array<Shared<Gifts>, at_once> gifts;
-  std::array<std::unique_ptr<Member>, at_once> members;
+  std::array<std::unique_ptr<ForkedMember>, at_once> members;
   int accepted = 0;
   for (unsigned i = 0; i < kills + at_once; ++i) {
     const std::size_t place = i % at_once;
@@ -102,7 +102,7 @@ TEST_F(StormTest, KilledAllocatorsLeaveNothingAndTearNothing) {
       ASSERT_EQ(page_problems(), "") << "after kill " << i;
     }
     if (i < kills) {
-      members[place] = std::make_unique<Member>([&] { return churn(i, me, *gifts[place]); });
+      members[place] = std::make_unique<ForkedMember>([&] { return churn(i, me, *gifts[place]); });
     }
   }
   for (auto& member : members) member.reset();
@@ -115,11 +115,11 @@ TEST_F(StormTest, KilledSweepersLeaveTheirWorkToTheNext) {
   std::mt19937 random(8);
   Shared<Gifts> gifts;
   for (unsigned i = 0; i < 100; ++i) {
-    Member victim([&] { return churn(i, family, *gifts); });
+    ForkedMember victim([&] { return churn(i, family, *gifts); });
     nap(random, 2000);
     victim.kill();
     victim.wait();
-    Member sweeper([&] {
+    ForkedMember sweeper([&] {
       sweep(victim.slot());
       return true;
     });
@@ -156,11 +156,11 @@ bool correspond(unsigned seed, Mail& mail, const ObjectRef& common) {
     auto& letter = mail.letters[random() % mail.letters.size()];
     if (const std::uint64_t serial = letter.serial.exchange(0)) {
       try {
-        held.push_back(acquire_pinned({letter.index, serial}, letter.pin, kind, 0));
+        held.push_back(acquire_pinned({letter.index, serial}, letter.pin, storm_kind, 0));
       } catch (const TransferError&) {  // its numbers were overwritten: letters are not a queue
       }
     }
-    held.push_back(ObjectRef::create(kind));
+    held.push_back(ObjectRef::create(storm_kind));
     ObjectRecord& record = held.back().record();
     const Offset block = allocate(random_size(random) / 8);
     set_owner(block, owner_of_object(record));
@@ -181,9 +181,9 @@ TEST_F(StormTest, KilledHoldersOfObjectsLeaveNone) {
   std::mt19937 random(9);
   Shared<Mail> mail;
   const std::uint64_t before = live_objects();
-  std::array<std::unique_ptr<Member>, at_once> members;
+  std::array<std::unique_ptr<ForkedMember>, at_once> members;
   {
-    const ObjectRef common = ObjectRef::create(kind);
+    const ObjectRef common = ObjectRef::create(storm_kind);
     for (unsigned i = 0; i < kills + at_once; ++i) {
       auto& member = members[i % at_once];
       if (member) {
@@ -194,7 +194,7 @@ TEST_F(StormTest, KilledHoldersOfObjectsLeaveNone) {
       }
       member.reset();
       if (i < kills)
-        member = std::make_unique<Member>([&] { return correspond(i, *mail, common); });
+        member = std::make_unique<ForkedMember>([&] { return correspond(i, *mail, common); });
     }
   }
   {

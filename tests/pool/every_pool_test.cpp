@@ -28,7 +28,7 @@ using Kinds =
     testing::Types<mp::Pool, mp::ProcessPoolExecutor, mp::ThreadPool, mp::ThreadPoolExecutor>;
 TYPED_TEST_SUITE(EveryPool, Kinds);
 
-std::unique_ptr<int> boxed(int x) { return std::make_unique<int>(x); }
+std::unique_ptr<int> boxed_number(int x) { return std::make_unique<int>(x); }
 
 struct Crate {
   std::string label;
@@ -36,7 +36,7 @@ struct Crate {
 };
 Crate packed(int x) {
   Crate crate{"crate", {}};
-  crate.items.push_back(boxed(x));
+  crate.items.push_back(boxed_number(x));
   return crate;
 }
 
@@ -80,9 +80,9 @@ TYPED_TEST(EveryPool, starmap_takes_whatever_is_a_tuple) {
 }
 
 TYPED_TEST(EveryPool, results_that_only_move_are_moved_also_out_of_containers) {
-  const auto boxes = this->pool.map(boxed, std::vector<int>{1, 2});
+  const auto boxes = this->pool.map(boxed_number, std::vector<int>{1, 2});
   EXPECT_EQ(*boxes[1], 2);
-  const auto later = this->pool.map_async(boxed, std::vector<int>{1, 2});
+  const auto later = this->pool.map_async(boxed_number, std::vector<int>{1, 2});
   EXPECT_EQ(*later.get()[1], 2);
   EXPECT_THROW(later.get(), mp::InvalidStateError);
   const auto crates = this->pool.map_async(packed, std::vector<int>{7});

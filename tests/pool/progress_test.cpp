@@ -14,10 +14,10 @@ using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
-const std::string program = std::string(ROYONG_TEST_PROGRAMS) + "/progress";
+const std::string drawing_program = std::string(ROYONG_TEST_PROGRAMS) + "/progress";
 
 TEST(ProgressBar, on_a_terminal_ends_at_all_of_them) {
-  Pty terminal({{program}});
+  Pty terminal({{drawing_program}});
   const std::string drawn = terminal.read_until("last 1521");
   EXPECT_THAT(drawn, HasSubstr("squares   0% |"));
   EXPECT_THAT(drawn, HasSubstr("squares 100% |##############################| 40/40"));
@@ -25,7 +25,7 @@ TEST(ProgressBar, on_a_terminal_ends_at_all_of_them) {
 }
 
 TEST(ProgressBar, tells_the_rate_and_the_time_that_is_left) {
-  Pty terminal({{program, "slow"}});
+  Pty terminal({{drawing_program, "slow"}});
   const std::string drawn = terminal.read_until("end");
   EXPECT_THAT(drawn, ContainsRegex("slow +[0-9]+% .#+ *. [123]/4 .[0-9:]+ left [0-9:]+, "
                                    "[0-9.]+/s."));
@@ -34,7 +34,7 @@ TEST(ProgressBar, tells_the_rate_and_the_time_that_is_left) {
 }
 
 TEST(ProgressBar, is_drawn_by_every_form) {
-  Pty terminal({{program, "all"}});
+  Pty terminal({{drawing_program, "all"}});
   const std::string drawn = terminal.read_until("end");
   for (const char* last : {"starmap 100% |##############################| 2/2", "imap 40 [",
                            "unordered 40 [", "for 100% |##############################| 40/40",
@@ -46,7 +46,7 @@ TEST(ProgressBar, is_drawn_by_every_form) {
 }
 
 TEST(ProgressBar, within_another_has_a_line_of_its_own_and_goes_first) {
-  Pty terminal({{program, "nested"}});
+  Pty terminal({{drawing_program, "nested"}});
   const std::string drawn = terminal.read_until("end");
   // The inner one opens a line below, and at its end clears it and goes back up.
   const auto opened = drawn.find("\r\n\rinner   0%");
@@ -59,13 +59,13 @@ TEST(ProgressBar, within_another_has_a_line_of_its_own_and_goes_first) {
 }
 
 TEST(ProgressBar, of_a_worker_is_not_drawn) {
-  Pty terminal({{program, "worker"}});
+  Pty terminal({{drawing_program, "worker"}});
   EXPECT_EQ(terminal.wait(), 0);
   EXPECT_EQ(terminal.output(), "end\r\n");
 }
 
 TEST(ProgressBar, elsewhere_draws_nothing) {
-  const Finished end = run({{program}});
+  const Finished end = run({{drawing_program}});
   EXPECT_EQ(end.output, "last 1521\nend\n");
   EXPECT_EQ(end.error, "");
 }

@@ -124,13 +124,7 @@ TEST_P(PoolStart, that_fails_breaks_the_pool_with_its_cause) {
 ROYONG_EVERY_START_METHOD(PoolStart);
 
 TEST(PoolStartStorm, of_many_at_once_survives_kills_of_the_forkserver) {
-  const auto forkserver = []() -> pid_t {
-    for (const auto& process : descendants(::getpid())) {
-      if (is_forkserver(process, ::getpid())) return process.pid;
-    }
-    return 0;
-  };
-  KillStorm storm(forkserver, {.longest = std::chrono::milliseconds(12)});
+  KillStorm storm(own_forkserver, {.longest = std::chrono::milliseconds(12)});
   for (int round = 0; round < 15; ++round) {
     mp::Pool pool(6, {.start_method = mp::StartMethod::forkserver});
     const mp::Barrier all(6);

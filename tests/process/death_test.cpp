@@ -8,6 +8,7 @@
 #include "memory/arena.hpp"
 #include "memory/slots.hpp"
 #include "process/every_start_method.hpp"
+#include "process/wait_for_ever.hpp"
 #include "support/eventually.hpp"
 
 namespace royong_test {
@@ -16,10 +17,6 @@ namespace {
 namespace memory = royong::memory;
 
 class Death : public EveryStartMethod {};
-
-void wait_for_ever() {
-  for (;;) ::pause();
-}
 
 /// Writes its pid, then resists everything that can be resisted.
 void resist(const std::string& path) {

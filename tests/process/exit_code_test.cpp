@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "process/every_start_method.hpp"
+#include "process/wait_for_ever.hpp"
 
 namespace royong_test {
 namespace {
@@ -21,10 +22,6 @@ class ExitCode : public EveryStartMethod {
     return process.exitcode();
   }
 };
-
-void wait_for_ever() {
-  for (;;) ::pause();
-}
 
 TEST_P(ExitCode, is_zero_after_a_return) {
   EXPECT_EQ(exit_code_of([] {}), 0);

@@ -15,12 +15,6 @@
 namespace royong_test {
 namespace {
 
-pid_t forkserver() {
-  for (const auto& process : descendants(::getpid()))
-    if (is_forkserver(process, ::getpid())) return process.pid;
-  return 0;
-}
-
 mp::Process in_forkserver(void (*f)()) {
   return mp::get_context(mp::StartMethod::forkserver).process(f);
 }
@@ -34,18 +28,18 @@ int run_once() {
 
 TEST(Forkserver, is_kept_and_used_again) {
   EXPECT_EQ(run_once(), 7);
-  const pid_t server = forkserver();
+  const pid_t server = own_forkserver();
   EXPECT_NE(server, 0);
   EXPECT_EQ(run_once(), 7);
-  EXPECT_EQ(forkserver(), server);
+  EXPECT_EQ(own_forkserver(), server);
 }
 
 TEST(Forkserver, that_was_killed_is_replaced) {
   EXPECT_EQ(run_once(), 7);
-  const pid_t server = forkserver();
+  const pid_t server = own_forkserver();
   ::kill(server, SIGKILL);
   EXPECT_EQ(run_once(), 7);
-  EXPECT_NE(forkserver(), server);
+  EXPECT_NE(own_forkserver(), server);
 }
 
 TEST(Forkserver, that_was_killed_leaves_its_workers_alive) {
@@ -53,7 +47,7 @@ TEST(Forkserver, that_was_killed_leaves_its_workers_alive) {
     for (;;) ::pause();
   });
   process.start();
-  ::kill(forkserver(), SIGKILL);
+  ::kill(own_forkserver(), SIGKILL);
   EXPECT_EQ(run_once(), 7);
   EXPECT_TRUE(process.is_alive());
   process.terminate();

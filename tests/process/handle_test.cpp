@@ -7,16 +7,13 @@
 #include <vector>
 
 #include "process/every_start_method.hpp"
+#include "process/wait_for_ever.hpp"
 #include "support/matchers.hpp"
 
 namespace royong_test {
 namespace {
 
 class Handle : public EveryStartMethod {};
-
-void wait_for_ever() {
-  for (;;) ::pause();
-}
 
 TEST(MovedFrom, process_refuses_everything_but_its_name) {
   mp::Process process({.name = "gone"}, [] {});

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "process/every_start_method.hpp"
+#include "process/wait_for_ever.hpp"
 #include "royong/error.hpp"
 
 namespace royong_test {
@@ -17,10 +18,6 @@ using namespace std::chrono_literals;
 class Lifecycle : public EveryStartMethod {};
 
 void write_pid(const std::string& path) { write_text(path, std::to_string(::getpid())); }
-void wait_for_ever() {
-  for (;;) ::pause();
-}
-
 TEST_P(Lifecycle, the_function_runs_in_a_process_of_its_own) {
   auto process = context().process(write_pid, file("pid"));
   process.start();

@@ -3,15 +3,12 @@
 #include <unistd.h>
 
 #include "process/every_start_method.hpp"
+#include "process/wait_for_ever.hpp"
 #include "royong/error.hpp"
 #include "support/matchers.hpp"
 
 namespace royong_test {
 namespace {
-
-void wait_for_ever() {
-  for (;;) ::pause();
-}
 
 TEST(Misuse, a_process_is_started_once) {
   mp::Process process([] {});

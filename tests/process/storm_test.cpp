@@ -14,6 +14,7 @@
 #include "memory/slots.hpp"
 #include "process/every_start_method.hpp"
 #include "process/spares.hpp"
+#include "process/wait_for_ever.hpp"
 #include "support/chaos.hpp"
 #include "support/eventually.hpp"
 #include "support/process_tree.hpp"
@@ -25,10 +26,6 @@ namespace {
 namespace memory = royong::memory;
 
 class Storm : public EveryStartMethod {};
-
-void wait_for_ever() {
-  for (;;) ::pause();
-}
 
 /// Starts children as fast as it can, some of which have children, until it is killed.
 void start_without_end(mp::StartMethod method, const std::string& started) {
@@ -72,12 +69,6 @@ TEST_P(Storm, of_killed_parents_leaves_no_orphan_no_slot_and_no_memory) {
 
 ROYONG_EVERY_START_METHOD(Storm);
 
-pid_t forkserver() {
-  for (const auto& process : descendants(::getpid()))
-    if (is_forkserver(process, ::getpid())) return process.pid;
-  return 0;
-}
-
 void run_once_and_tell(const std::string& path) {
   std::ofstream(path, std::ios::app) << 'x' << std::flush;
   std::exit(7);
@@ -111,7 +102,7 @@ TEST(ForkserverStorm, every_process_runs_once_however_often_the_server_is_killed
   const TempDir folder;
   const std::string path = folder / "ran";
   const auto slots = memory::used_slots();
-  KillStorm storm(forkserver, {.longest = std::chrono::milliseconds(12)});
+  KillStorm storm(own_forkserver, {.longest = std::chrono::milliseconds(12)});
   start_by_several_threads(path, 80);
   EXPECT_GT(storm.stop(), 0u);
   EXPECT_EQ(std::filesystem::file_size(path), 240u);

@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "process/every_start_method.hpp"
+#include "process/wait_for_ever.hpp"
 
 namespace royong_test {
 namespace {
@@ -13,10 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 class View : public EveryStartMethod {};
-
-void wait_for_ever() {
-  for (;;) ::pause();
-}
 
 TEST(MainProcess, has_a_name_and_no_parent) {
   EXPECT_EQ(mp::current_process().name(), "MainProcess");

@@ -2,6 +2,7 @@
 #include "support/descriptors.hpp"
 
 #include <dirent.h>
+#include <poll.h>
 #include <unistd.h>
 
 #include <array>        // for std::array
@@ -70,6 +71,11 @@ std::vector<Descriptor> unexpected_descriptors(const std::set<Descriptor>& befor
     if (!allowance.covers(descriptor, ends[descriptor.target])) found.push_back(descriptor);
   }
   return found;
+}
+
+bool is_readable(int descriptor) {
+  pollfd event{descriptor, POLLIN, 0};
+  return ::poll(&event, 1, 0) == 1;
 }
 
 }  // namespace royong_test

@@ -27,6 +27,9 @@ struct PermanentParts {
   bool forkserver = false;
 };
 
+/// Whether something can be read at once, or the end has come.
+bool is_readable(int descriptor);
+
 /** @brief Those in `now` that were not there `before` and that the library does not keep for good.
  *
  *  With the arena that is the death pipe (both ends), with the forkserver the socket to it. All else is a leak.

@@ -11,12 +11,10 @@
 #include <exception>     // for std::exception
 #include <system_error>  // for std::system_error
 
+#include "support/fail.hpp"
+
 namespace royong_test {
 namespace {
-
-[[noreturn]] void fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 std::string failures_of(const std::function<void()>& body) {
   testing::TestPartResultArray results;

@@ -114,4 +114,10 @@ bool is_forkserver(const ProcessInfo& process, pid_t owner) {
          process.command.find("--royong-forkserver") != std::string::npos;
 }
 
+pid_t own_forkserver() {
+  for (const auto& process : descendants(::getpid()))
+    if (is_forkserver(process, ::getpid())) return process.pid;
+  return 0;
+}
+
 }  // namespace royong_test

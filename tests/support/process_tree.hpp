@@ -46,4 +46,7 @@ std::string describe(const ProcessInfo& process);
  */
 bool is_forkserver(const ProcessInfo& process, pid_t owner);
 
+/// That of this process; 0 if there is none.
+pid_t own_forkserver();
+
 }  // namespace royong_test

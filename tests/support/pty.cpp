@@ -16,13 +16,10 @@
 #include <system_error>  // for std::system_error
 
 #include "support/exec_image.hpp"
+#include "support/fail.hpp"
 
 namespace royong_test {
 namespace {
-
-[[noreturn]] void fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 int wait_for(pid_t pid) {
   int status = 0;

@@ -18,6 +18,7 @@
 #include <optional>      // for std::optional
 #include <system_error>  // for std::system_error
 
+#include "support/fail.hpp"
 #include "support/hang_report.hpp"
 #include "support/leak_check.hpp"
 #include "support/process_tree.hpp"
@@ -25,10 +26,6 @@
 
 namespace royong_test {
 namespace {
-
-[[noreturn]] void fail(const char* what) {
-  throw std::system_error(errno, std::generic_category(), what);
-}
 
 std::filesystem::path make_temporary_folder() {
   std::string name = std::filesystem::temp_directory_path() / "royong-test-XXXXXX";
@@ -76,7 +73,7 @@ std::optional<int> bury(pid_t test_process) {
   return std::nullopt;
 }
 
-int wait_for(pid_t test_process) {
+int wait_for_tests(pid_t test_process) {
   sigset_t signals;
   ::sigemptyset(&signals);
   for (const int signal : {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT})
@@ -131,7 +128,7 @@ void supervise(const Run& run, pid_t test_process) {
   LeakScope scope = run.scope();
   scope.forkserver_stays = false;
   LeakCheck at_the_end(scope);
-  const int status = wait_for(test_process);
+  const int status = wait_for_tests(test_process);
   // From here on the kernel buries.
   ::signal(SIGCHLD, SIG_IGN);
   bury(0);

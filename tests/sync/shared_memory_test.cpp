@@ -361,7 +361,7 @@ TEST(SharedMemory, is_seen_by_another_program) {
 class SharedMemoryEveryStartMethod : public royong_test::EveryStartMethod {};
 ROYONG_EVERY_START_METHOD(SharedMemoryEveryStartMethod);
 
-void add_one(SharedMemory segment, Queue<SharedMemory> back) {
+void add_one_to_each(SharedMemory segment, Queue<SharedMemory> back) {
   for (auto& number : segment.as<int>()) number += 1;
   const auto mine = SharedMemory::create(8);
   mine.as<long>()[0] = 42;
@@ -371,7 +371,7 @@ void add_one(SharedMemory segment, Queue<SharedMemory> back) {
 TEST_P(SharedMemoryEveryStartMethod, travels_as_argument_and_message) {
   const auto segment = SharedMemory::create(4'000);
   const Queue<SharedMemory> back;
-  auto process = context().process(add_one, segment, back);
+  auto process = context().process(add_one_to_each, segment, back);
   process.start();
   process.join();
   EXPECT_EQ(process.exitcode(), 0);

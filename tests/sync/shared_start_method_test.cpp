@@ -28,11 +28,11 @@ struct Pair {
   friend Pair operator+(const Pair& a, const Pair& b) { return {a.one + b.one, a.two + b.two}; }
 };
 
-constexpr int rounds = 300;
+constexpr int rounds_of_each = 300;
 
 void add(Value<int> n, Value<double> real, Value<Pair> pair, Value<Large> large, Array<short> array,
          RawArray<int> raw, Queue<Value<int>> back) {
-  for (int i = 0; i < rounds; ++i) {
+  for (int i = 0; i < rounds_of_each; ++i) {
     n += 1;
     ++n;
     n.update([](int now) { return now + 1; });
@@ -67,7 +67,7 @@ TEST_P(SharedEveryStartMethod, what_eight_processes_add_adds_up) {
     process.join();
     EXPECT_EQ(process.exitcode(), 0);
   }
-  constexpr int total = processes * rounds;
+  constexpr int total = processes * rounds_of_each;
   EXPECT_EQ(n.load(), 3 * total);
   EXPECT_EQ(real.load(), total * 0.25);
   EXPECT_EQ(pair.load().one, total);
