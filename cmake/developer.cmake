@@ -8,14 +8,16 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_L
 endif()
 target_compile_options(royong PRIVATE "$<$<COMPILE_LANGUAGE:CXX>:${warnings}>")
 
-# Every public header compiles on its own (target all_verify_interface_header_sets).
+# Every header compiles on its own (target all_verify_interface_header_sets): the public ones everywhere, all where sources are compiled one by one.
 set_target_properties(royong PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
 foreach(component royong_asio royong_mpi)
   if(TARGET ${component})
     set_target_properties(${component} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
   endif()
 endforeach()
-set_target_properties(royong PROPERTIES INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
+if(CMAKE_UNITY_BUILD)
+  set_target_properties(royong PROPERTIES INTERFACE_HEADER_SETS_TO_VERIFY HEADERS)
+endif()
 if(TARGET royong_mpi)
   target_compile_options(royong_mpi PRIVATE "${warnings}")
 endif()
