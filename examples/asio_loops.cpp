@@ -13,6 +13,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace mp = royong;
 namespace net = boost::asio;
@@ -26,13 +27,16 @@ net::awaitable<std::pair<int, std::size_t>> fetch(std::string url) {
   co_return std::pair(static_cast<int>(::getpid()), url.size());
 }
 
-// A queue can be read in a loop, too.
+// A queue can be read and filled in a loop, too.
 net::awaitable<void> report(mp::Queue<std::string> lines) {
   for (;;) {
     const std::string line = co_await mp::async_get(lines, use_awaitable);
     if (line.empty()) co_return;
     std::puts(line.c_str());
   }
+}
+net::awaitable<void> tell(mp::Queue<std::string> lines, std::vector<std::string> text) {
+  for (const auto& line : text) co_await mp::async_put(lines, line, use_awaitable);
 }
 
 int main(int argc, char** argv) {
@@ -55,12 +59,13 @@ int main(int argc, char** argv) {
   loop.run();
   const auto time = std::chrono::steady_clock::now() - start;
 
-  const mp::Queue<std::string> lines;
-  lines.put(std::to_string(bytes) + " bytes by " + std::to_string(workers.size()) + " processes");
-  lines.put(time < 20s ? "200 waits of 200 ms took less than half of their sum"
-                       : "all waited in a row");
-  lines.put("");
+  const mp::Queue<std::string> lines(1);
+  const std::vector<std::string> text{
+      std::to_string(bytes) + " bytes by " + std::to_string(workers.size()) + " processes",
+      time < 20s ? "200 waits of 200 ms took less than half of their sum" : "all waited in a row",
+      ""};
   loop.restart();
+  net::co_spawn(loop, tell(lines, text), net::detached);
   net::co_spawn(loop, report(lines), net::detached);
   loop.run();
 }

@@ -5,6 +5,7 @@
 #include <royong/shared.hpp>
 #include <royong/sync.hpp>
 
+#include <chrono>
 #include <iostream>
 #include <mutex>
 #include <thread>
@@ -50,5 +51,8 @@ int main(int argc, char** argv) {
   const mp::RawValue<int> guarded;
   const mp::Lock lock;
   run_four(with_lock, guarded, lock);
-  std::cout << "with a lock: " << *guarded << "\n";
+  if (lock.acquire(std::chrono::milliseconds(100))) {  // false: not free in that time
+    std::cout << "with a lock: " << *guarded << "\n";
+    lock.release();
+  }
 }

@@ -40,6 +40,11 @@ int main(int argc, char** argv) {
   std::cout << "pop: " << counts.pop("sea") << "\n";
   std::cout << "get: " << (counts.get("sea") ? "there" : "nothing") << "\n";
   std::cout << "setdefault: " << counts.setdefault("sea", 7) << "\n";
+
+  // The function takes arguments of its own, and what it returns comes back.
+  const int after = counts.update("sea", [](int& n, int by) { return n += by; }, 5);
+  std::cout << "update: " << after << "\n";
+
   try {
     static_cast<void>(counts.at("moon"));
   } catch (const std::out_of_range& error) {

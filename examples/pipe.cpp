@@ -5,11 +5,13 @@
 #include <royong/init.hpp>
 #include <royong/process.hpp>
 
+#include <chrono>
 #include <iostream>
 #include <string>
 #include <vector>
 
 namespace mp = royong;
+using namespace std::chrono_literals;
 
 void average(mp::Connection connection) {
   try {
@@ -27,7 +29,7 @@ void average(mp::Connection connection) {
 int main(int argc, char** argv) {
   mp::init(argc, argv);
 
-  auto [mine, theirs] = mp::Pipe();
+  auto [mine, theirs] = mp::Pipe();  // both ways; Pipe(false) is {reader, writer}
   mp::Process process(average, theirs);
   process.start();
   theirs.close();  // the process has it now: its death would be seen here
@@ -35,7 +37,7 @@ int main(int argc, char** argv) {
   mine.send(std::vector{1.0, 2.0, 6.0});
   std::cout << mine.recv<double>() << std::endl;
   mine.send(std::vector{10.0, 20.0});
-  std::cout << mine.recv<double>() << std::endl;
+  std::cout << mine.recv<double>(1min) << std::endl;  // TimeoutError when the time is over
 
   mine.close();
   process.join();
