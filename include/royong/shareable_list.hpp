@@ -169,7 +169,7 @@ class ROYONG_API ShareableList {
   /// @throws UsageError as SharedMemory::open @throws std::system_error likewise @throws TransferError the segment is no list
   static ShareableList open(std::string_view name);
 
-  /// Reads the item, which may be assigned to; a negative index counts from the end. @throws std::out_of_range; UsageError the list is closed
+  /// Reads the item, which may be assigned to; a negative index counts from the end. @throws std::out_of_range there is no such item; UsageError the list is closed
   ShareableItemRef operator[](std::int64_t index) const;
   /// How many items. @throws UsageError there is no list
   std::size_t size() const;
