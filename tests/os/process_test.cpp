@@ -137,7 +137,8 @@ void run_script(const std::string& script, int writer) {
 TEST(SpawnTest, GivesAVariableToTheProgramAndNotToThisProcess) {
   Pipe pipe;
   const std::string to = std::to_string(pipe.writer.get());
-  const std::vector<std::string> argv{"sh", "-c", "echo $ROYONG_TEST_VARIABLE > /proc/self/fd/" + to};
+  const std::vector<std::string> argv{"sh", "-c",
+                                      "echo $ROYONG_TEST_VARIABLE > /proc/self/fd/" + to};
   const std::array keep{pipe.writer.get()};
   const pid_t pid = spawn("/bin/sh", argv, keep, "ROYONG_TEST_VARIABLE=seven");
   EXPECT_EQ(exit_code(-1, pid), 0);
@@ -150,7 +151,8 @@ TEST(SpawnTest, KeepsTheNamedDescriptorsAndNoOther) {
   const int inherited = ::fcntl(0, F_DUPFD, 300);  // not close-on-exec
   const int above = ::fcntl(0, F_DUPFD, pipe.writer.get() + 1);
   const std::string to = std::to_string(pipe.writer.get());
-  run_script("for fd in /proc/$$/fd/*; do echo ${fd##*/}; done > /proc/self/fd/" + to, pipe.writer.get());
+  run_script("for fd in /proc/$$/fd/*; do echo ${fd##*/}; done > /proc/self/fd/" + to,
+             pipe.writer.get());
   ::close(inherited);
   ::close(above);
   EXPECT_TRUE(::fcntl(pipe.writer.get(), F_GETFD) == FD_CLOEXEC) << "changed in this process";
