@@ -102,12 +102,16 @@ class ROYONG_API Manager {
   /** @brief Starts a manager that other programs can reach.
    *  @throws as Listener; TransferError the snapshot cannot be restored
    *
+   *  The processes of this program still call it through shared memory.
+   *
    *  Whoever connects may create the objects that this program itself makes of builtin kinds and of registered classes, find what is published, and call registered operations; never
    *  run a function of his own. With an authkey only who knows it gets in.
    */
   static Manager serve(ServeOptions options);
   /** @brief Connects to a manager that another program, or another machine, serves.
    *  @throws as Client; TransferError it speaks another version of the protocol
+   *
+   *  Calls go through a socket. Whoever connects to a manager of his own program is a stranger there as well: proxies that came to him otherwise still go through shared memory.
    */
   static Manager connect(ConnectOptions options);
 
