@@ -124,7 +124,9 @@ void ServerSession::dropped(std::span<const std::byte> begin) {
 detail::Limits ServerSession::limits_of(std::size_t request) {
   if (!is_foreign_) return {};
   const auto left = server_.memory().left_for(request);
-  return {.allocation = std::max<std::uint64_t>(left, request + always_read), .foreign = true};
+  return {.allocation = std::max<std::uint64_t>(left, request + always_read),
+          .foreign = true,
+          .allocation_option = "ManagerLimits::memory"};
 }
 
 void ServerSession::post(std::uint64_t call, AnswerKind kind, Writer& body) {

@@ -202,6 +202,20 @@ void Reader::fail_elements(std::size_t count, std::string_view what) const {
                          std::to_string(remaining()) + " bytes are left");
 }
 
+/// The message may be well-formed: it is only too much.
+void Reader::fail_allocation(std::size_t count, std::size_t memory, std::string_view what) const {
+  std::string text =
+      "the message needs more memory than its reader may use: " + std::to_string(count) +
+      " elements of " + std::to_string(memory) + " bytes in " + std::string(what) + " at byte " +
+      std::to_string(position()) + " of " +
+      std::to_string(static_cast<std::size_t>(end_ - begin_)) + ", where " +
+      std::to_string(limits_.allocation) + " bytes are left";
+  if (!limits_.allocation_option.empty()) {
+    text += "; see " + std::string(limits_.allocation_option);
+  }
+  throw TransferError(text);
+}
+
 void Reader::fail_empties(std::string_view what) const {
   fail_because(what, ": too many elements without bytes");
 }

@@ -176,8 +176,15 @@ TEST_F(FullManager, refuses_an_array_that_would_be_too_long) {
 TEST_F(FullManager, refuses_arguments_that_are_longer_than_their_bytes) {
   using Pages = mp::ManagerList<std::optional<std::array<char, 4096>>>;
   const auto pages = greedy.make_proxy<Pages>();
-  EXPECT_THROW(pages.extend(std::vector<Pages::value_type>(room / 2048)), mp::TransferError);
+  const auto extend = [&](std::size_t count) {
+    pages.extend(std::vector<Pages::value_type>(count));
+  };
+  EXPECT_THROW_MESSAGE(extend(room / 2048), mp::TransferError,
+                       "needs more memory than its reader may use: 16384 elements");
+  EXPECT_THROW_MESSAGE(extend(room / 2048), mp::TransferError, "see ManagerLimits::memory");
   EXPECT_TRUE(pages.empty());
+  extend(10);  // the session goes on
+  EXPECT_EQ(pages.size(), 10U);
 }
 
 /// The most that the process ever had in memory.

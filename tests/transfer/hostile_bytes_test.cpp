@@ -108,7 +108,26 @@ TEST(HostileBytes, NestOnlySoDeep) {
 TEST(HostileBytes, RespectAnAllocationLimit) {
   const Bytes bytes{4, 'a', 'b', 'c', 'd'};
   EXPECT_NO_THROW(read_all<std::string>(bytes, {.allocation = 4}));
-  EXPECT_THROW(read_all<std::string>(bytes, {.allocation = 3}), TransferError);
+  EXPECT_THROW_MESSAGE(read_all<std::string>(bytes, {.allocation = 3}), TransferError,
+                       "needs more memory than its reader may use: 4 elements of 1 bytes");
+}
+
+TEST(HostileBytes, RespectAnAllocationLimitOfAllContainersTogether) {
+  using Texts = std::vector<std::string>;
+  const Bytes bytes{2, 3, 'a', 'b', 'c', 3, 'd', 'e', 'f'};
+  constexpr std::size_t needed = 2 * sizeof(std::string) + 6;
+  EXPECT_NO_THROW(read_all<Texts>(bytes, {.allocation = needed}));
+  EXPECT_THROW_MESSAGE(read_all<Texts>(bytes, {.allocation = needed - 1}), TransferError,
+                       "at byte 6 of 9, where 2 bytes are left");
+  EXPECT_THROW_MESSAGE(read_all<Texts>(bytes, {.allocation = sizeof(std::string)}), TransferError,
+                       "2 elements");
+  // Which limit that is, if somebody says so; nothing of it where bytes are missing.
+  EXPECT_THROW_MESSAGE(
+      read_all<Texts>(bytes, {.allocation = 3, .allocation_option = "Options::most"}),
+      TransferError, "are left; see Options::most");
+  EXPECT_THROW_MESSAGE(
+      read_all<Texts>({200}, {.allocation = 3, .allocation_option = "Options::most"}),
+      TransferError, "malformed message");
 }
 
 TEST(HostileBytes, MayNotRepeatAKey) {

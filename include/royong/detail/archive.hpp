@@ -252,6 +252,8 @@ struct Limits {
       SIZE_MAX;
   std::size_t empties = 1U << 24;  ///< elements that take no bytes at all (std::monostate)
   bool foreign = false;  ///< written by another program: handles and function pointers are refused
+  /// The user's option that `allocation` comes from, for the error's text.
+  std::string_view allocation_option{};
 };
 
 /** @brief Reads values from bytes that nobody vouches for.
@@ -326,6 +328,7 @@ class ROYONG_API Reader {
    *  Bytes promised to elements of enclosing containers are not counted twice, so all containers of
    *  a message together hold no more elements
    *  than it has bytes.
+   *  @throws TransferError the bytes are not there, or the elements need more than `Limits::allocation` leaves
    */
   template <std::size_t MinSize>
   std::size_t read_elements(std::size_t memory, std::string_view what) {
@@ -336,7 +339,7 @@ class ROYONG_API Reader {
         fail_elements(count, what);
     }
     if (count > limits_.allocation / memory) [[unlikely]]
-      fail_elements(count, what);
+      fail_allocation(count, memory, what);
     limits_.allocation -= count * memory;
     return count;
   }
@@ -383,6 +386,8 @@ class ROYONG_API Reader {
  private:
   std::size_t read_long_count(std::string_view what);
   [[noreturn]] void fail_elements(std::size_t count, std::string_view what) const;
+  [[noreturn]] void fail_allocation(std::size_t count, std::size_t memory,
+                                    std::string_view what) const;
   [[noreturn]] void fail_empties(std::string_view what) const;
   [[noreturn]] void fail_because(std::string_view what, std::string_view reason) const;
   [[noreturn]] void fail_depth() const;
