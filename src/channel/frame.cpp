@@ -53,7 +53,7 @@ std::span<const std::byte> padding_behind(std::uint64_t length) noexcept {
 
 std::span<std::byte> FrameReader::room() {
   if (in_first_ < shortest_frame) return std::span(first_).subspan(in_first_);
-  if (kept_ != 0) {
+  if (drops_body_) {
     const auto rest = std::min<std::uint64_t>(header_.length - in_body_, body_.size() - kept_);
     return std::span(body_).subspan(kept_, static_cast<std::size_t>(rest));
   }
@@ -65,15 +65,16 @@ std::span<std::byte> FrameReader::room() {
 }
 
 void FrameReader::drop_body(std::size_t kept) {
-  kept_ = kept;
-  body_.resize(kept + first_room);
+  kept_ = std::min(kept, body_so_far());
+  drops_body_ = true;
+  body_.resize(kept_ + first_room);
   body_.shrink_to_fit();
 }
 
 bool FrameReader::advance(std::size_t count) {
   if (in_first_ == shortest_frame) {
     in_body_ += count;
-    return in_body_ == header_.length;
+    return complete();
   }
   const bool had_header = in_first_ >= frame_header_size;
   in_first_ += count;
@@ -89,9 +90,17 @@ bool FrameReader::advance(std::size_t count) {
   }
   if (in_first_ < shortest_frame) return false;
   in_body_ = static_cast<std::size_t>(std::min<std::uint64_t>(header_.length, most_in_first));
-  const auto* body = first_.data() + frame_header_size;
-  body_.assign(body, body + in_body_);
-  return in_body_ == header_.length;
+  if (!drops_body_) {
+    const auto* body = first_.data() + frame_header_size;
+    body_.assign(body, body + in_body_);
+  }
+  return complete();
+}
+
+bool FrameReader::complete() {
+  if (in_body_ != header_.length) return false;
+  if (drops_body_) body_.resize(kept_);
+  return true;
 }
 
 }  // namespace royong::inline v0::channel

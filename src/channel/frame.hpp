@@ -81,23 +81,27 @@ class FrameReader {
 
   /// Whether nothing of the frame has come yet.
   bool untouched() const noexcept { return in_first_ == 0; }
-  /// Bytes of the body that are here.
-  std::size_t body_so_far() const noexcept { return kept_ == 0 ? in_body_ : kept_; }
-  /// Of the body only the first so many bytes are kept, which must be here; the rest is received and dropped.
+  /// Bytes of the body that are here, and are kept.
+  std::size_t body_so_far() const noexcept { return drops_body_ ? kept_ : in_body_; }
+  /// Of what is here of the body the first so many bytes are kept, or all if there are fewer; what comes is received and dropped.
   void drop_body(std::size_t kept);
-  bool drops_body() const noexcept { return kept_ != 0; }
+  bool drops_body() const noexcept { return drops_body_; }
   void set_longest(std::uint64_t longest) noexcept { longest_ = longest; }
 
   const FrameHeader& header() const noexcept { return header_; }
+  /// Of a complete frame: its body, or what was kept of it.
   std::vector<std::byte> take_body() noexcept { return std::move(body_); }
 
  private:
+  bool complete();
+
   std::uint64_t longest_;
   std::array<std::byte, shortest_frame> first_{};  ///< the header, and what of the body fits
   std::size_t in_first_ = 0;
   FrameHeader header_{};
   std::vector<std::byte> body_;
   std::size_t in_body_ = 0;
+  bool drops_body_ = false;
   std::size_t kept_ = 0;  ///< of a body that is dropped
 };
 

@@ -2,12 +2,10 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
-#include <algorithm>  // for std::ranges::copy
-#include <span>       // for std::span
-#include <string>     // for std::string
-#include <vector>     // for std::vector
+#include <span>    // for std::span
+#include <string>  // for std::string
+#include <vector>  // for std::vector
 
-#include "channel/frame.hpp"
 #include "channel/handshake.hpp"
 #include "channel/met.hpp"
 #include "royong/connection.hpp"
@@ -127,46 +125,6 @@ TEST(Handshake, never_wants_more_than_its_limit) {
   Handshake listener(Side::listener, "key");
   const std::string head("royong\x01\xf9", 8);  // 249 + 8 > 256
   EXPECT_THROW(listener.input(std::as_bytes(std::span(head))), TransferError);
-}
-
-TEST(FrameReader, reads_a_short_frame_at_once_and_nothing_of_the_next) {
-  for (const std::size_t length : {0u, 1u, 40u, 103u, 104u, 105u, 1000u}) {
-    std::vector<std::byte> stream;
-    for (int frame = 0; frame < 2; ++frame) {
-      const auto header = channel::encode_frame_header({.length = length, .type = 7});
-      stream.insert(stream.end(), header.begin(), header.end());
-      stream.insert(stream.end(), length, std::byte{0x55});
-      const auto zeros = channel::padding_behind(length);
-      stream.insert(stream.end(), zeros.begin(), zeros.end());
-    }
-    channel::FrameReader reader;
-    std::size_t at = 0;
-    int reads = 0;
-    for (bool complete = false; !complete; ++reads) {
-      const auto room = reader.room();
-      ASSERT_LE(at + room.size(), stream.size() / 2) << length;
-      std::ranges::copy(std::span(stream).subspan(at, room.size()), room.begin());
-      at += room.size();
-      complete = reader.advance(room.size());
-    }
-    EXPECT_EQ(at, stream.size() / 2);
-    EXPECT_EQ(reads, length <= 104 ? 1 : 2) << length;
-    EXPECT_EQ(reader.take_body(), std::vector<std::byte>(length, std::byte{0x55}));
-  }
-}
-
-TEST(FrameReader, asks_for_memory_as_bytes_arrive) {
-  channel::FrameReader reader;
-  const auto header = channel::encode_frame_header({.length = channel::longest_frame});
-  std::ranges::copy(header, reader.room().begin());
-  EXPECT_FALSE(reader.advance(header.size()));
-  std::size_t have = 0;
-  for (int i = 0; i < 6; ++i) {
-    EXPECT_LE(reader.room().size(), std::max<std::size_t>(64 * 1024, have));
-    const auto count = reader.room().size();
-    have += count;
-    EXPECT_FALSE(reader.advance(count));
-  }
 }
 
 }  // namespace
