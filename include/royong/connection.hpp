@@ -57,7 +57,8 @@ namespace royong::inline v0 {
  *
  *  **If the peer dies**, or closes: what it had sent can still be received, then `recv` is `EndOfFile`; `send` is `BrokenPipe`. A message that a killed process was
  *  sending through shared memory is there or is not; over a socket its first part may have left: then the receiver gets `TransferError`, and the connection
- *  has ended. A process that is killed while it receives takes one message with it at the most.
+ *  has ended. A process that is killed while it receives takes one message with it at the most. A machine that vanishes without a word is found out over TCP: after two minutes of silence,
+ *  or after as long as the system goes on sending to it.
  *
  *  Example: examples/pipe.cpp, examples/listener_client.cpp
  */

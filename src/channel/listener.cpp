@@ -48,6 +48,11 @@ void check_tls(const std::string& address, const Tls& tls) {
   }
 }
 
+void prepare_tcp(int socket) noexcept {
+  os::set_no_delay(socket);
+  os::set_keep_alive(socket);
+}
+
 struct Candidate {
   Meeting meeting;
   std::string from;
@@ -142,7 +147,7 @@ struct Listener::Impl {
           continue;
         }
       }
-      if (from.family() != AF_UNIX) os::set_no_delay(client->get());
+      if (from.family() != AF_UNIX) prepare_tcp(client->get());
       auto stream =
           tls ? tls->stream(std::move(*client), {}) : channel::plain_stream(std::move(*client));
       candidates.push_back({Meeting(std::move(stream), channel::Side::listener, options.authkey),
@@ -245,7 +250,7 @@ void Listener::close() noexcept {
   const std::lock_guard turn(impl_->mutex);
   if (impl_->owner == memory::self()) {
     // A process that was forked meanwhile has the socket too: it must not look alive.
-    os::end_listening(impl_->socket.get());
+    os::hang_up(impl_->socket.get());
     impl_->file.remove();
   }
   impl_->candidates.clear();
@@ -260,7 +265,7 @@ os::Fd connect_socket(const std::string& address, Clock::time_point deadline) {
     try {
       auto socket = os::connect_to(at, deadline, address);
       if (!socket) break;
-      if (at.family() != AF_UNIX) os::set_no_delay(socket->get());
+      if (at.family() != AF_UNIX) prepare_tcp(socket->get());
       return std::move(*socket);
     } catch (const std::system_error&) {
       if (&at == &addresses.back()) throw;

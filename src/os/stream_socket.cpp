@@ -63,7 +63,9 @@ bool connect_inet(int socket, const SocketAddress& address, Deadline deadline) {
 }
 
 bool is_end(int error) noexcept {
-  return error == EPIPE || error == ECONNRESET || error == ECONNABORTED || error == ENOTCONN;
+  // The last three: it did not answer any more.
+  return error == EPIPE || error == ECONNRESET || error == ECONNABORTED || error == ENOTCONN ||
+         error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
 }
 
 bool is_later(int error) noexcept { return error == EAGAIN || error == EWOULDBLOCK; }
@@ -154,6 +156,16 @@ void set_no_delay(int socket) noexcept {
   sys().setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+void set_keep_alive(int socket) noexcept {
+  const auto set = [socket](int level, int name, int value) {
+    sys().setsockopt(socket, level, name, &value, sizeof value);
+  };
+  set(IPPROTO_TCP, TCP_KEEPIDLE, 60);
+  set(IPPROTO_TCP, TCP_KEEPINTVL, 10);
+  set(IPPROTO_TCP, TCP_KEEPCNT, 6);
+  set(SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
 Transferred send_some(int socket, std::span<iovec> parts, int descriptor) {
   msghdr message{};
   message.msg_iov = parts.data();
@@ -201,6 +213,6 @@ Transferred receive_some(int socket, std::span<std::byte> room, Fd* descriptor) 
 
 void end_sending(int socket) noexcept { sys().shutdown(socket, SHUT_WR); }
 
-void end_listening(int socket) noexcept { sys().shutdown(socket, SHUT_RDWR); }
+void hang_up(int socket) noexcept { sys().shutdown(socket, SHUT_RDWR); }
 
 }  // namespace royong::inline v0::os

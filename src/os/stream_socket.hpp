@@ -55,6 +55,8 @@ ucred peer_of(int socket);
 
 /// Small messages leave at once (TCP). Best effort.
 void set_no_delay(int socket) noexcept;
+/// A peer whose machine has vanished without a word is found out after two minutes of silence (TCP). Best effort.
+void set_keep_alive(int socket) noexcept;
 
 /// How far a transfer got that did not wait.
 struct Transferred {
@@ -71,7 +73,7 @@ Transferred receive_some(int socket, std::span<std::byte> room, Fd* descriptor =
 /// No more will be sent: the peer reads what is under way and then sees the end.
 void end_sending(int socket) noexcept;
 
-/// Nobody can connect any more, whoever else has the listening socket open.
-void end_listening(int socket) noexcept;
+/// Whoever else has the socket open: nobody can connect to it any more, or its peer sees the end behind what is under way.
+void hang_up(int socket) noexcept;
 
 }  // namespace royong::inline v0::os

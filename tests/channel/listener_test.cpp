@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -78,6 +80,23 @@ TEST(Listener, fills_in_the_port_and_tells_who_came) {
   EXPECT_TRUE(listener.last_accepted()->starts_with("127.0.0.1:"));
   Listener six({.address = "[::1]:0"});
   EXPECT_TRUE(six.address().starts_with("[::1]:"));
+}
+
+TEST(Listener, finds_out_whose_machine_has_vanished_and_so_does_the_client) {
+  Listener listener({.address = "127.0.0.1:0"});
+  const auto [a, b] = meet(listener);
+  for (const Connection& end : {a, b}) {
+    const auto option = [&](int level, int name) {
+      int value = 0;
+      socklen_t size = sizeof value;
+      EXPECT_EQ(::getsockopt(end.fileno(), level, name, &value, &size), 0);
+      return value;
+    };
+    EXPECT_EQ(option(SOL_SOCKET, SO_KEEPALIVE), 1);
+    EXPECT_LE(option(IPPROTO_TCP, TCP_KEEPIDLE) +
+                  option(IPPROTO_TCP, TCP_KEEPINTVL) * option(IPPROTO_TCP, TCP_KEEPCNT),
+              120);
+  }
 }
 
 TEST(Listener, generates_addresses_that_differ) {

@@ -9,6 +9,7 @@
 #include <string_view>  // for std::string_view
 
 #include "mock.hpp"
+#include "os/stream_socket.hpp"
 
 namespace royong::os {
 namespace {
@@ -99,6 +100,24 @@ int open_descriptors() {
   int count = 0;
   for (int fd = 0; fd < 1024; ++fd) count += ::fcntl(fd, F_GETFD) != -1;
   return count;
+}
+
+TEST(StreamTest, TakesAPeerThatDoesNotAnswerAnyMoreForGone) {
+  auto [left, right] = socket_pair(SOCK_STREAM);
+  static int error = 0;
+  const Mock receives(&Syscalls::recvmsg, +[](int, msghdr*, int) { return fail<ssize_t>(error); });
+  const Mock sends(
+      &Syscalls::sendmsg, +[](int, const msghdr*, int) { return fail<ssize_t>(error); });
+  std::array<std::byte, 64> buffer{};
+  std::array<iovec, 1> part{{{buffer.data(), buffer.size()}}};
+  for (const int gone : {ECONNRESET, ETIMEDOUT, EHOSTUNREACH, ENETUNREACH}) {
+    error = gone;
+    EXPECT_TRUE(receive_some(left.get(), buffer).ended);
+    EXPECT_TRUE(send_some(left.get(), part).ended);
+  }
+  error = EIO;
+  EXPECT_EQ(error_of([&] { receive_some(left.get(), buffer); }),
+            "cannot receive a message: Input/output error");
 }
 
 TEST(SeqpacketTest, RefusesCutOffDescriptorsAndClosesThoseThatCame) {
