@@ -254,7 +254,10 @@ class ROYONG_API Manager {
    */
   void snapshot() const;
 
-  /** @brief Ends the manager's process: asks it, after a second sends SIGTERM, after another one SIGKILL. Of a `connect`: ends the session. Repeatable.
+  /** @brief Ends the manager's process, or, of a `connect`, the session. Repeatable.
+   *
+   *  The manager is asked to end. Once it has heard that it writes its snapshot and answers what was called before, and is given the time for it. One that does not hear it for two seconds, because a function does not
+   *  return, gets SIGTERM, and after another second SIGKILL; so does one whose process has not ended a second after it was done.
    *
    *  Every call at it ends with `EndOfFile` from then on.
    */

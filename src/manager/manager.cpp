@@ -12,6 +12,7 @@
 #include "manager/client_session.hpp"
 #include "manager/protocol.hpp"
 #include "manager/server.hpp"
+#include "manager/server_state.hpp"
 #include "manager/sessions.hpp"
 #include "manager/targets.hpp"
 #include "manager/types.hpp"
@@ -80,12 +81,9 @@ struct Manager::Impl {
     ended = true;
     if (!process) return session->close();
     try {
-      {
-        session->add_reference();
-        OutgoingCall call(StateRef<Session>(session.get()), number(Verb::shutdown));
-        StateRef<detail::TaskState> answer(new detail::CallState<void>);
-        call.start(*answer);
-        answer->wait(patience);
+      // Who has heard it saves, and answers what is owed: that takes what it takes.
+      for (bool heard = ask_for_the_end(); heard && session->is_usable() && !is_done();) {
+        session->receive_rest(Timeout(patience).deadline());
       }
     } catch (const std::exception&) {
       // It is gone, or will be.
@@ -102,6 +100,24 @@ struct Manager::Impl {
       detail::warn("cannot end {}: {}", process->name(), error.what());
     }
     session->close();
+  }
+
+  /// @return whether the server has heard it
+  bool ask_for_the_end() const {
+    session->add_reference();
+    OutgoingCall call(StateRef<Session>(session.get()), number(Verb::shutdown));
+    StateRef<detail::TaskState> answer(new detail::CallState<void>);
+    call.start(*answer);
+    const auto& server = session->server();
+    while (!answer->wait(patience)) {
+      if (!server || manager::server_state(server.record()).saves.load() == 0) return false;
+    }
+    return true;
+  }
+
+  bool is_done() const {
+    const auto& server = session->server();
+    return !server || manager::server_state(server.record()).is_done.load() != 0;
   }
 
   static constexpr std::chrono::seconds patience{1};

@@ -31,6 +31,8 @@ namespace {
 
 thread_local Server* current_server = nullptr;
 
+/// The first after the server's own.
+constexpr detail::SessionId owners_session_id = own_session_id + 1;
 /// Every so many turns those sessions are looked at too that were quiet.
 constexpr std::uint64_t turns_between_looks = 32;
 
@@ -104,8 +106,18 @@ void Server::run() {
   }
   if (!plan_.options.snapshot.empty()) save_or_tell();
   tracebacks_.finish();
-  // What was answered last, the shutdown above all, has left when the pipes hang up: a reader gets what was sent before the end.
-  for (auto& session : sessions_) session->flush();
+  // What was answered last has left then: the owner, who has asked for the end, reads on meanwhile. For the others it is sent as far as there is room.
+  for (;;) {
+    const auto key = server_state(self_.record()).work.prepare();
+    bool is_over = true;
+    for (auto& session : sessions_) {
+      const bool has_left = session->flush();
+      if (session->id() == owners_session_id) is_over = has_left;
+    }
+    if (is_over) break;
+    server_state(self_.record()).work.wait(key, Instant::max());
+  }
+  server_state(self_.record()).is_done.store(1);
 }
 
 bool Server::turn(bool all) {

@@ -7,6 +7,8 @@
  *
  *  **Sleeping.** After turns in vain the loop spins a while and then sleeps: on the eventcount of its record, or, with a listener, in epoll (server_state.hpp).
  *
+ *  **The end.** Who asks for it (the owner's handle) is answered first, so that it knows that it was heard. Then the snapshot is written and what is owed is answered, the owner's whole; only then anything else ends.
+ *
  *  **If a client dies**, its session ends: by the end of its pipe or socket, or because its slot says so. Then every object hears `forget`.
  */
 #pragma once

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a server is asked for: the verbs of the protocol, and snapshots.
 #include <algorithm>  // for std::max
+#include <atomic>     // for std::atomic
 #include <utility>    // for std::move
 
 #include "channel/address.hpp"
@@ -244,6 +245,13 @@ void Server::restore() {
 }
 
 void Server::save() {
+  struct Saving {
+    explicit Saving(std::atomic<std::uint32_t>& saves) : flag(saves) { flag.store(1); }
+    ~Saving() { flag.store(0); }
+    Saving(const Saving&) = delete;
+    Saving& operator=(const Saving&) = delete;
+    std::atomic<std::uint32_t>& flag;
+  } const saving(server_state(self_.record()).saves);
   changed_ = false;
   std::vector<std::pair<std::string, std::uint64_t>> names;
   for (const auto& [name, object] : published_) {

@@ -36,6 +36,9 @@ struct ServerState {
   std::atomic<std::uint32_t> sleeps_in_epoll;  ///< constant once the server has begun
   std::atomic<std::uint32_t> posted;
   std::atomic<std::uint32_t> starved;  ///< sessions that keep answers for want of room
+  std::atomic<std::uint32_t> saves;  ///< 1 while a snapshot is written: nothing is heard meanwhile
+  std::atomic<std::uint32_t>
+      is_done;  ///< 1: the last snapshot is written, and all that was owed is answered
   sync::Bell attention;
   sync::Bell quiet;
   std::atomic<std::uint64_t> owner;  ///< memory::Owner of the server's process

@@ -11,10 +11,12 @@
 #include <chrono>      // for std::chrono_literals
 #include <filesystem>  // for std::filesystem::exists
 #include <fstream>     // for std::ofstream
+#include <optional>    // for std::optional
 #include <random>      // for std::uniform_int_distribution
 #include <string>      // for std::string
 #include <thread>      // for std::thread
 #include <utility>     // for std::move
+#include <vector>      // for std::vector
 
 #include "royong/error.hpp"
 #include "royong/manager.hpp"
@@ -105,6 +107,37 @@ TEST(ManagerServer, that_is_asked_to_end_answers_what_came_before) {
   const auto last = value.call_async([](int& it) { return it = 7; });
   manager.shutdown();
   EXPECT_EQ(last.get(), 7);
+}
+
+TEST(ManagerServer, that_is_asked_to_end_answers_what_came_before_though_it_is_long) {
+  mp::Manager manager;
+  const auto value = manager.make<int>();
+  std::vector<mp::Future<std::string>> answers;
+  {
+    auto batch = manager.pipeline();
+    for (int i = 0; i < 50; ++i) {
+      answers.push_back(value.call_async([](int&) { return std::string(100'000, 'x'); }));
+    }
+  }
+  manager.shutdown();
+  for (auto& answer : answers) EXPECT_EQ(answer.get().size(), 100'000U);
+}
+
+struct Stuck {
+  Stuck() = default;
+  Stuck(const Stuck&) = delete;
+  Stuck& operator=(const Stuck&) = delete;
+  ~Stuck() {
+    for (;;) ::pause();
+  }
+};
+
+TEST(ManagerServer, whose_objects_do_not_end_is_ended) {
+  mp::Manager manager;
+  const auto server = server_of(manager);
+  manager.publish("stuck", manager.make<Stuck>());
+  manager.shutdown();
+  EXPECT_TRUE(has_ended(server));
 }
 
 int count_threads(int&) {
@@ -235,6 +268,84 @@ TEST(Snapshot, keeps_objects_that_others_refer_to) {
   lists.at("a").append(3);
   EXPECT_EQ(lists.at("a"), lists.at("b"));
   EXPECT_THAT(lists.at("b").copy(), testing::ElementsAre(1, 2, 3));
+}
+
+/// In the server: what the writing of its snapshot waits for.
+struct Gate {
+  mp::Event reached;
+  mp::Event open;
+};
+std::optional<Gate> gate;
+
+struct SlowToSave {
+  int value = 0;
+  template <class Archive>
+  void serialize(Archive& archive) {
+    if (Archive::is_saving && gate) {
+      gate->reached.set();
+      gate->open.wait();
+    }
+    archive(value);
+  }
+};
+
+void be_slow(SlowToSave& object, const mp::Event& reached, const mp::Event& open) {
+  object.value = 7;
+  gate.emplace(reached, open);
+}
+
+/// Whether the child ends in a time that is longer than anybody's patience with it.
+bool ends_soon(pid_t child) {
+  for (const auto& view : mp::active_children()) {
+    if (view.pid() == child) return view.join(2500ms);
+  }
+  return true;
+}
+
+/// A snapshot takes longer than a manager's patience with a server that does nothing.
+struct SlowSnapshot : testing::Test {
+  mp::Manager serve() const { return mp::Manager::serve({.snapshot = folder / "state"}); }
+  void TearDown() override {
+    const auto manager = serve();
+    const auto object = manager.find<mp::Proxy<SlowToSave>>("object");
+    EXPECT_EQ(object.call([](SlowToSave& it) { return it.value; }), 7);
+  }
+
+  const TempDir folder;
+  const mp::Event reached;
+  const mp::Event open;
+  bool ended = false;
+  std::optional<std::thread> opener;
+
+  void make_slow(const mp::Manager& manager) {
+    const auto object = manager.make<SlowToSave>();
+    manager.publish("object", object);
+    object.call(be_slow, reached, open);
+    opener.emplace([this, server = server_of(manager)] {
+      reached.wait();
+      ended = ends_soon(server);
+      open.set();
+    });
+  }
+};
+
+TEST_F(SlowSnapshot, is_written_at_the_end) {
+  auto manager = serve();
+  make_slow(manager);
+  manager.shutdown();
+  opener->join();
+  EXPECT_FALSE(ended);
+}
+
+TEST_F(SlowSnapshot, that_is_being_written_is_waited_for_at_the_end) {
+  auto manager = serve();
+  make_slow(manager);
+  std::thread saving([&] { EXPECT_NO_THROW(manager.snapshot()); });
+  reached.wait();
+  manager.shutdown();
+  saving.join();
+  opener->join();
+  EXPECT_FALSE(ended);
 }
 
 TEST(Snapshot, without_a_file_or_of_what_cannot_be_saved_is_refused) {
