@@ -36,7 +36,7 @@ class Stream {
   virtual Progress begin() = 0;
   virtual Progress read_some(std::span<std::byte> room, os::Fd* descriptor) = 0;
   virtual Progress write_some(std::span<iovec> parts, int descriptor) = 0;
-  /// Bytes are here that the descriptor does not tell of.
+  /// Bytes can be read that the descriptor does not tell of.
   virtual bool has_buffered() noexcept = 0;
   /// Whether it could go on in another process.
   virtual bool can_travel() const noexcept = 0;

@@ -185,7 +185,7 @@ class TlsStream final : public Stream {
 
   bool has_buffered() noexcept override {
     const std::lock_guard lock(mutex_);
-    return ::SSL_has_pending(ssl_.get()) == 1;
+    return ::SSL_pending(ssl_.get()) > 0;  // of half a record the descriptor tells, when the rest comes
   }
   bool can_travel() const noexcept override { return false; }
 

@@ -17,7 +17,21 @@ using detail::TaskState;
 using Instant = Timeout::Clock::time_point;
 
 std::exception_ptr server_is_gone() {
-  return std::make_exception_ptr(EndOfFile("the manager's server is gone"));
+  return std::make_exception_ptr(
+      EndOfFile("the manager's server is gone, or has hung up: then its log says why"));
+}
+
+std::exception_ptr reason_of_the_end() noexcept {
+  try {
+    throw;
+  } catch (const EndOfFile&) {
+    return server_is_gone();
+  } catch (const AuthenticationError&) {
+    return std::current_exception();
+  } catch (const std::exception& error) {
+    return std::make_exception_ptr(
+        EndOfFile(std::string("the session with the manager has ended: ") + error.what()));
+  }
 }
 
 // ---- Answers ----
@@ -91,20 +105,22 @@ void ClientSession::complete(TaskState& state, Ending ending) noexcept {
   state.release();
 }
 
+void ClientSession::fail(Pending& pending, const std::exception_ptr& error) noexcept {
+  const Pending lost = std::exchange(pending, {.life = pending.life});
+  if (lost.waiting != nullptr) {
+    lost.waiting->error = error;
+    lost.waiting->flag.store(1, std::memory_order_release);
+  } else if (lost.state != nullptr) {
+    lost.state->extra().error = error;
+    complete(*lost.state, Ending::error);
+  }
+}
+
 void ClientSession::fail_all(const std::exception_ptr& error) noexcept {
   if (ended_) return;
   end_reason_ = error;
   ended_ = true;
-  for (auto& pending : pending_) {
-    const Pending lost = std::exchange(pending, {.life = pending.life});
-    if (lost.waiting != nullptr) {
-      lost.waiting->error = error;
-      lost.waiting->flag.store(1, std::memory_order_release);
-    } else if (lost.state != nullptr) {
-      lost.state->extra().error = error;
-      complete(*lost.state, Ending::error);
-    }
-  }
+  for (auto& pending : pending_) fail(pending, error);
   changed_.notify_all();
   line_->wake();
   rest_.store(1);
@@ -118,13 +134,8 @@ void ClientSession::receive(Lock& lock) {
   std::exception_ptr reason;
   try {
     if (line_->may_receive()) line_->receive(64, *this);
-  } catch (const EndOfFile&) {
-    reason = server_is_gone();
-  } catch (const AuthenticationError&) {
-    reason = std::current_exception();
-  } catch (const std::exception& error) {
-    reason = std::make_exception_ptr(
-        EndOfFile(std::string("the session with the manager has ended: ") + error.what()));
+  } catch (...) {
+    reason = reason_of_the_end();
   }
   lock.lock();
   if (reason) fail_all(reason);

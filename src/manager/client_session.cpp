@@ -6,7 +6,6 @@
 #include <utility>  // for std::move
 
 #include "channel/ends.hpp"
-#include "logging/log.hpp"
 #include "manager/sessions.hpp"
 #include "manager/targets.hpp"
 #include "memory/slots.hpp"
@@ -155,11 +154,41 @@ void ClientSession::post(const CallHead& head, std::uint64_t call, Writer& body)
   body.commit();
 }
 
-void ClientSession::send() {
+void ClientSession::send() noexcept {
+  for (;;) {
+    try {
+      line_->flush();
+      return;
+    } catch (const ArenaFull&) {
+      fail_unsent(std::current_exception());
+    } catch (const BrokenPipe&) {
+      // What the server said last, answers or why it refuses us, is received first; behind it lies the end.
+      is_broken_ = true;
+      return;
+    } catch (...) {
+      return fail_all(reason_of_the_end());
+    }
+  }
+}
+
+/// The call for which there is no memory fails, and nobody else's waits for it.
+void ClientSession::fail_unsent(const std::exception_ptr& error) noexcept {
   try {
-    line_->flush();
-  } catch (const BrokenPipe&) {
-    // What the server said last, answers or why it refuses us, is received first; behind it lies the end.
+    auto request = line_->take_back();
+    RequestHead head;
+    std::memcpy(&head, request.data(), sizeof head);
+    const auto place = static_cast<std::uint32_t>(head.call) - 1;
+    if (place < pending_.size() && pending_[place].life == head.call >> 32) {
+      fail(pending_[place], error);
+      free_.push_back(place);
+      nudge();
+    }
+    if ((head.flags & has_handles) != 0) {
+      auto body = std::span(request).subspan(sizeof head);
+      detail::hold_handles(body);  // and lets go of them
+    }
+  } catch (...) {
+    fail_all(reason_of_the_end());
   }
 }
 
@@ -193,6 +222,15 @@ void ClientSession::make_room(Lock& lock) {
   }
 }
 
+/// Who starts calls and never waits for one learns it here that nobody answers.
+void ClientSession::look_for_the_end(Lock& lock) {
+  if (!is_broken_ || ended_ || has_leader_) return;
+  has_leader_ = true;
+  receive(lock);
+  has_leader_ = false;
+  changed_.notify_all();
+}
+
 void ClientSession::perform(const CallHead& head, Writer& body, Reply& reply) {
   Waiting waiting;
   waiting.reply = &reply;
@@ -208,13 +246,7 @@ void ClientSession::perform(const CallHead& head, Writer& body, Reply& reply) {
       leave(call);
       throw;
     }
-    try {
-      send();
-    } catch (...) {
-      // It waits in the line, and may be sent by and by: nobody waits for its answer.
-      leave(call);
-      throw;
-    }
+    send();
     if (waiting.flag.load(std::memory_order_relaxed) == 0) {
       lock.unlock();
       wait(waiting.flag, nullptr, Instant::max());
@@ -230,8 +262,8 @@ void ClientSession::perform(const CallHead& head, Writer& body, Reply& reply) {
 
 void ClientSession::start(const CallHead& head, Writer& body, TaskState& state) {
   Lock lock(mutex_);
-  require_usable();
   make_room(lock);
+  look_for_the_end(lock);
   require_usable();
   const auto call = enter({.state = &state, .object = head.object});
   try {
@@ -243,12 +275,7 @@ void ClientSession::start(const CallHead& head, Writer& body, TaskState& state) 
   state.position = call;
   state.set_engine(*this);
   if (kept_back_for == this && line_->unsent() < most_kept_back) return;
-  try {
-    send();
-  } catch (const ArenaFull& error) {
-    // It is in the line still, and leaves with the next call.
-    detail::warn("a call to a manager waits for memory: {}", error.what());
-  }
+  send();
 }
 
 bool ClientSession::cancel(TaskState& state) {
@@ -294,9 +321,10 @@ ClientSession::Pending* ClientSession::pending_of(const TaskState& state) noexce
 void ClientSession::keep_back(bool keep) noexcept { kept_back_for = keep ? this : nullptr; }
 
 void ClientSession::flush() {
-  const Lock lock(mutex_);
-  require_usable();
+  Lock lock(mutex_);
   send();
+  look_for_the_end(lock);
+  require_usable();
 }
 
 void ClientSession::notify(const CallHead& head, std::span<const std::byte> body) {

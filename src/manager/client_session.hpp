@@ -105,8 +105,11 @@ class ClientSession final : public detail::Session,
   void post(const detail::CallHead& head, std::uint64_t call, std::span<const std::byte> body,
             bool has_list = false);
   void post(const detail::CallHead& head, std::uint64_t call, detail::Writer& body);
-  void send();
+  void send() noexcept;
+  void fail_unsent(const std::exception_ptr& error) noexcept;
+  void fail(Pending& pending, const std::exception_ptr& error) noexcept;
   void make_room(Lock& lock);
+  void look_for_the_end(Lock& lock);
   void hand_out(const AnswerHead& head, std::span<const std::byte> body);
   void complete(detail::TaskState& state, detail::Ending ending) noexcept;
   void complete_cancelled(detail::TaskState& state) noexcept;
@@ -130,6 +133,8 @@ class ClientSession final : public detail::Session,
   std::atomic<bool> ended_{false};  ///< changed under the lock
   std::exception_ptr end_reason_;   ///< before `ended_`
   bool has_leader_ = false;
+  bool is_broken_ =
+      false;  ///< nothing can be sent any more; what was received last may still be looked at
   sync::EventCount changed_{};  ///< followers and the driver sleep here; of this process alone
   std::vector<Pending> pending_;
   std::vector<std::uint32_t> free_;
@@ -141,5 +146,7 @@ class ClientSession final : public detail::Session,
 
 /// What calls end with when their server has.
 std::exception_ptr server_is_gone();
+/// Likewise when their session has, by the exception that is being handled.
+std::exception_ptr reason_of_the_end() noexcept;
 
 }  // namespace royong::inline v0::manager

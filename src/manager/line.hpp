@@ -9,6 +9,7 @@
 #include <cstdint>  // for std::uint32_t, std::uint64_t
 #include <memory>   // for std::unique_ptr
 #include <span>     // for std::span
+#include <vector>   // for std::vector
 
 #include "channel/stream.hpp"
 #include "royong/connection.hpp"
@@ -33,8 +34,14 @@ class Line {
   virtual detail::Writer writer() = 0;
   /// Adds a message, in two parts, to what leaves next. @throws std::bad_alloc: nothing was added
   virtual void post(std::span<const std::byte> head, std::span<const std::byte> body) = 0;
-  /// Sends what there is room for. @return whether nothing is left. @throws BrokenPipe nobody reads any more, and nothing is left; ArenaFull
+  /** @brief Sends what there is room for.
+   *  @return whether nothing is left
+   *  @throws BrokenPipe nobody reads any more, and nothing is left
+   *  @throws ArenaFull  the first message that is left finds no memory: see take_back
+   */
   virtual bool flush() = 0;
+  /// The first message that is left, which is posted no longer. After ArenaFull.
+  virtual std::vector<std::byte> take_back() { return {}; }
   /// Bytes that were posted and have not left.
   virtual std::size_t unsent() const noexcept = 0;
   /// A request of which nothing has left becomes `nothing`. As posting. @return whether there was one of this number
@@ -44,13 +51,15 @@ class Line {
   class Receiver {
    public:
     virtual void message(std::span<const std::byte> bytes) = 0;
+    /// Asked after each: it wants no more for now.
+    virtual bool has_enough() const noexcept { return false; }
     /// The end of a message of which only the first bytes were kept: see drop_rest.
     virtual void dropped(std::span<const std::byte> /*begin*/) {}
 
    protected:
     ~Receiver() = default;
   };
-  /** @brief Takes messages that are there, about `most`.
+  /** @brief Takes messages that are there, about `most`; of a message that comes without end, a part.
    *  @return how many
    *  @throws EndOfFile the peer is gone and all was received; TransferError what came is malformed; what the receiver throws
    */
@@ -61,6 +70,8 @@ class Line {
   virtual void drop_rest(std::size_t /*kept*/) {}
   /// Whether `receive` may find something: for a pipe a few loads, for a socket always true.
   virtual bool may_receive() noexcept = 0;
+  /// Something is here of which `fd` does not tell.
+  virtual bool has_buffered() noexcept { return false; }
 
   /// Waits, awake and then asleep, until something may be received or (if anything is unsent) sent, `flag` is set, or `wake` is called; or for no reason.
   virtual void wait(const std::atomic<std::uint32_t>& flag,

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <cstring>   // for std::memcpy
-#include <optional>  // for std::optional
-#include <utility>   // for std::move
-#include <vector>    // for std::vector
+#include <cstddef>    // for std::ptrdiff_t
+#include <cstring>    // for std::memcpy
+#include <exception>  // for std::exception_ptr
+#include <optional>   // for std::optional
+#include <utility>    // for std::move
+#include <vector>     // for std::vector
 
 #include "channel/end_state.hpp"
 #include "channel/queue_ends.hpp"
@@ -48,6 +50,13 @@ class PipeLine final : public Line {
 
   void post(std::span<const std::byte> head, std::span<const std::byte> body) override {
     const std::size_t size = head.size() + body.size();
+    // A peer that is never quite up with us costs what is unsent, not all that ever was.
+    if (at_ > bytes_.size() / 2) {
+      bytes_.erase(bytes_.begin(), bytes_.begin() + static_cast<std::ptrdiff_t>(at_));
+      sizes_.erase(sizes_.begin(), sizes_.begin() + static_cast<std::ptrdiff_t>(first_));
+      at_ = 0;
+      first_ = 0;
+    }
     sizes_.reserve(sizes_.size() + 1);
     const auto before = bytes_.size();
     bytes_.resize(before + size);
@@ -59,39 +68,40 @@ class PipeLine final : public Line {
 
   bool flush() override {
     if (first_ == sizes_.size()) return true;
-    ObjectRecord& record = out_.record();
-    QueueState& state = channel::state_of(record);
-    bool sent = false;
+    const auto first = first_;
+    std::exception_ptr no_memory;
     try {
-      while (first_ < sizes_.size()) {
-        const auto bytes = std::span<const std::byte>(bytes_).subspan(at_);
-        const auto sizes = std::span<const std::size_t>(sizes_).subspan(first_);
-        std::optional<channel::NewBlock> block;
-        // The window first: a block costs a copy.
-        if (channel::is_window_full(state)) break;
-        if (sizes.front() > channel::largest_inline) block.emplace(bytes.first(sizes.front()));
-        const auto count = channel::put_some(record, bytes, sizes, block);
-        if (count == 0) break;
-        for (std::size_t i = 0; i < count; ++i) at_ += sizes_[first_ + i];
-        first_ += count;
-        sent = true;
+      while (first_ != sizes_.size() && send_some()) {
       }
     } catch (const ShutDown&) {
       forget_sent();
       throw BrokenPipe("the peer is gone");
+    } catch (const ArenaFull&) {
+      no_memory = std::current_exception();  // of what has left the peer is told first
     }
     unsent_.store(bytes_.size() - at_, std::memory_order_relaxed);
-    if (sent) {
+    if (first_ != first) {
+      QueueState& state = channel::state_of(out_.record());
       state.not_empty.notify_one();
-      state.filled.ring(record);  // behind the fence of the notification
+      state.filled.ring(out_.record());  // behind the fence of the notification
       if (server_) tell(server_.record());
     }
+    if (no_memory) std::rethrow_exception(no_memory);
     if (first_ != sizes_.size()) return false;
     forget_sent();
     return true;
   }
 
   std::size_t unsent() const noexcept override { return unsent_.load(std::memory_order_relaxed); }
+
+  std::vector<std::byte> take_back() override {
+    const auto message = std::span(bytes_).subspan(at_, sizes_[first_]);
+    std::vector<std::byte> taken(message.begin(), message.end());
+    at_ += sizes_[first_++];
+    unsent_.store(bytes_.size() - at_, std::memory_order_relaxed);
+    if (first_ == sizes_.size()) forget_sent();
+    return taken;
+  }
 
   bool withdraw(std::uint64_t call) noexcept override {
     auto rest = std::span(bytes_).subspan(at_);
@@ -103,29 +113,22 @@ class PipeLine final : public Line {
   }
 
   std::size_t receive(std::size_t most, Receiver& receiver) override {
-    ObjectRecord& record = in_.record();
-    QueueState& state = channel::state_of(record);
-    detail::MessageBatch batch;
+    if (taken_ == 0) take(most);
     std::size_t count = 0;
-    try {
-      count = channel::take_some(record, most, batch);
-    } catch (const ShutDown&) {
-      throw EndOfFile("the peer is gone");
+    while (taken_ != 0) {
+      --taken_;
+      ++count;
+      receiver.message(batch_.next());
+      if (receiver.has_enough()) break;
     }
-    if (count == 0) return 0;
-    state.not_full.notify_one();
-    if (is_empty(state)) state.drained.ring(record);
-    // The fence of the notification stands between the taking and this look, as one of the server's stands between its mark and its look for room.
-    if (server_ && server_state(server_.record()).starved.load(std::memory_order_relaxed) != 0) {
-      tell(server_.record());
-    }
-    for (std::size_t i = 0; i < count; ++i) receiver.message(batch.next());
+    if (taken_ == 0) batch_.clear();
     return count;
   }
 
   bool may_receive() noexcept override {
     const QueueState& state = channel::state_of(in_.record());
-    return !is_empty(state) || state.shut.load(std::memory_order_acquire) != channel::open;
+    return taken_ != 0 || !is_empty(state) ||
+           state.shut.load(std::memory_order_acquire) != channel::open;
   }
 
   void wait(const std::atomic<std::uint32_t>& flag, Timeout::Clock::time_point deadline) override {
@@ -162,6 +165,38 @@ class PipeLine final : public Line {
     return state.head.load(std::memory_order_relaxed) == state.tail.load(std::memory_order_acquire);
   }
 
+  /// @return false: there is no room
+  bool send_some() {
+    ObjectRecord& record = out_.record();
+    const auto bytes = std::span<const std::byte>(bytes_).subspan(at_);
+    const auto sizes = std::span<const std::size_t>(sizes_).subspan(first_);
+    std::optional<channel::NewBlock> block;
+    // The window first: a block costs a copy.
+    if (channel::is_window_full(channel::state_of(record))) return false;
+    if (sizes.front() > channel::largest_inline) block.emplace(bytes.first(sizes.front()));
+    const auto count = channel::put_some(record, bytes, sizes, block);
+    for (std::size_t i = 0; i < count; ++i) at_ += sizes[i];
+    first_ += count;
+    return count != 0;
+  }
+
+  void take(std::size_t most) {
+    ObjectRecord& record = in_.record();
+    QueueState& state = channel::state_of(record);
+    try {
+      taken_ = channel::take_some(record, most, batch_);
+    } catch (const ShutDown&) {
+      throw EndOfFile("the peer is gone");
+    }
+    if (taken_ == 0) return;
+    state.not_full.notify_one();
+    if (is_empty(state)) state.drained.ring(record);
+    // The fence of the notification stands between the taking and this look, as one of the server's stands between its mark and its look for room.
+    if (server_ && server_state(server_.record()).starved.load(std::memory_order_relaxed) != 0) {
+      tell(server_.record());
+    }
+  }
+
   void forget_sent() noexcept {
     bytes_.clear();
     sizes_.clear();
@@ -182,6 +217,8 @@ class PipeLine final : public Line {
   std::size_t first_ = 0;               ///< the first that has not left
   std::size_t at_ = 0;                  ///< where it begins
   std::atomic<std::size_t> unsent_{0};  ///< for who receives meanwhile
+  detail::MessageBatch batch_;
+  std::size_t taken_ = 0;  ///< messages of the batch that were not handed out
 };
 
 std::unique_ptr<Line> make_pipe_line(Connection end) {

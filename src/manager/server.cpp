@@ -142,7 +142,10 @@ bool Server::turn(bool all) {
   worked = tracebacks_.run_answers() || worked;
   while (!to_flush_.empty()) {
     auto flushed = std::exchange(to_flush_, {});
-    for (ServerSession* session : flushed) session->flush();
+    for (ServerSession* session : flushed) {
+      session->flush();
+      watch_socket(*session);
+    }
   }
   end_sessions();
   return worked;
@@ -151,6 +154,9 @@ bool Server::turn(bool all) {
 bool Server::serve_sockets(Instant until) {
   std::array<epoll_event, 64> room;
   bool worked = false;
+  const auto to_serve = std::exchange(to_serve_, {});
+  for (const auto id : to_serve) serve_socket(id, worked);
+  if (!to_serve.empty()) until = Instant::min();
   for (const auto& event : epoll_->wait(room, until)) {
     if (event.data.u64 == watch_key) continue;  // who posted is found by the next turn
     if (event.data.u64 == acceptor_key) {
@@ -158,20 +164,26 @@ bool Server::serve_sockets(Instant until) {
       worked = true;
       continue;
     }
-    const auto found = std::ranges::find(sessions_, event.data.u64,
-                                         [](const auto& session) { return session->id(); });
-    if (found == sessions_.end()) continue;
-    ServerSession& session = **found;
-    worked = session.serve() || worked;
-    watch_socket(session);
+    serve_socket(event.data.u64, worked);
   }
   return worked;
 }
 
-/// A session that has something unsent is not read: what its socket should tell then is that there is room.
+void Server::serve_socket(detail::SessionId id, bool& worked) {
+  const auto found =
+      std::ranges::find(sessions_, id, [](const auto& session) { return session->id(); });
+  if (found == sessions_.end()) return;
+  ServerSession& session = **found;
+  worked = session.serve() || worked;
+  watch_socket(session);
+}
+
+/// A session that has something unsent is not read: what its socket should tell then is that there is room. After whatever was received, or sent.
 void Server::watch_socket(ServerSession& session) {
   if (session.has_ended() || session.line().fd() < 0) return;
-  epoll_->modify(session.line().fd(), session.is_starved() ? EPOLLOUT : EPOLLIN, session.id());
+  const std::uint32_t events = session.is_starved() ? EPOLLOUT : EPOLLIN;
+  if (session.set_watched(events)) epoll_->modify(session.line().fd(), events, session.id());
+  if (!session.is_starved() && session.line().has_buffered()) to_serve_.push_back(session.id());
 }
 
 void Server::sleep() {
@@ -230,8 +242,10 @@ void Server::accept_foreign() {
       auto session = std::make_shared<ServerSession>(
           *this, ++last_session_, make_stream_line(std::move(stream), limits().message), true);
       if (!admit(*session)) continue;
+      session->set_watched(EPOLLIN);
       epoll_->add(session->line().fd(), EPOLLIN, session->id());
       add_session(std::move(session));
+      watch_socket(*sessions_.back());
     } catch (const std::exception& error) {
       detail::warn("a client did not get into the manager: {}", error.what());
     }

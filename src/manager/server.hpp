@@ -2,8 +2,8 @@
 /** @file
  *  @brief Server: the process in which a manager's objects live. One loop serves sessions, the door, the listener's clients and the timers.
  *
- *  **A turn** takes up to 64 messages of each session that has some, runs them, and sends the answers of each session together. A session whose answers do not fit is not read
- *  until they do, so a client that does not read holds up itself alone. Sessions that were quiet for a while are looked at less often.
+ *  **A turn** takes up to 64 messages of each session that has some, runs them, and sends the answers of each session together, or the first of them if they are long. A session whose answers do not fit is not
+ *  read until they do, so a client that does not read holds up itself alone. Sessions that were quiet for a while are looked at less often.
  *
  *  **Sleeping.** After turns in vain the loop spins a while and then sleeps: on the eventcount of its record, or, with a listener, in epoll (server_state.hpp).
  *
@@ -87,6 +87,7 @@ class Server {
  private:
   bool turn(bool all);
   bool serve_sockets(Timeout::Clock::time_point until);
+  void serve_socket(detail::SessionId id, bool& worked);
   void watch_socket(ServerSession& session);
   void sleep();
   void accept_local();
@@ -122,6 +123,8 @@ class Server {
   std::map<std::string, detail::ObjectRef, std::less<>> published_;
   std::vector<std::shared_ptr<ServerSession>> sessions_;
   std::vector<ServerSession*> to_flush_;
+  std::vector<detail::SessionId>
+      to_serve_;  ///< have received something of which epoll does not tell
   detail::SessionId last_session_ = 0;
   detail::StateRef<detail::Session> own_;
   bool ending_ = false;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "manager/server_session.hpp"
 
-#include <algorithm>  // for std::max
+#include <algorithm>  // for std::max, std::min
 #include <cstring>    // for std::memcpy
 
 #include "logging/log.hpp"
@@ -18,8 +18,10 @@ using detail::Writer;
 
 namespace {
 constexpr std::size_t messages_a_turn = 64;
-/// Bytes that a stranger's message may have, and what is read of it, also where no memory is left.
+/// Bytes that a stranger's message may have, and what is read of it, also where no memory is left; likewise of answers that he is owed.
 constexpr std::size_t always_read = std::size_t{64} * 1024;
+/// Bytes of answers that are made before they are sent: then no more requests are run.
+constexpr std::size_t enough = std::size_t{1} << 20;
 }  // namespace
 
 ServerSession::ServerSession(Server& server, detail::SessionId id, std::unique_ptr<Line> line,
@@ -59,18 +61,42 @@ bool ServerSession::serve() noexcept {
 }
 
 bool ServerSession::flush() noexcept {
-  if (ended_) return true;
-  try {
-    const bool done = line_->flush();
-    set_starved(!done);
-    // Marked before the last look: a client that made room before it saw the mark is seen by us.
-    return done || line_->flush();
-  } catch (const BrokenPipe&) {
-    end({});
-  } catch (const std::exception& error) {
-    end(error.what());
+  while (!ended_) {
+    try {
+      bool done = line_->flush();
+      if (!done) {
+        set_starved(true);
+        // Marked before the last look: a client that made room before it saw the mark is seen by us.
+        done = line_->flush();
+      }
+      if (done) set_starved(false);
+      return done;
+    } catch (const ArenaFull&) {
+      fail_unsent(std::current_exception());
+    } catch (const BrokenPipe&) {
+      end({});
+    } catch (const std::exception& error) {
+      end(error.what());
+    }
   }
   return true;
+}
+
+/// The answer for which there is no memory becomes that exception, and nobody else's waits for it.
+void ServerSession::fail_unsent(const std::exception_ptr& error) noexcept {
+  try {
+    auto answer = line_->take_back();
+    AnswerHead head;
+    std::memcpy(&head, answer.data(), sizeof head);
+    if ((head.flags & has_handles) != 0) {
+      auto body = std::span(answer).subspan(sizeof head);
+      detail::hold_handles(body);  // and lets go of them
+    }
+    if (head.kind != AnswerKind::value) return end("the arena has no memory for its answers");
+    post_failure(head.call, error, {});
+  } catch (const std::exception& failure) {
+    end(std::string("it cannot be answered: ") + failure.what());
+  }
 }
 
 void ServerSession::set_starved(bool starved) noexcept {
@@ -114,8 +140,13 @@ void ServerSession::message(std::span<const std::byte> bytes) {
   server_.handle(head, in, *this, this);
 }
 
+bool ServerSession::has_enough() const noexcept {
+  return line_->unsent() > std::min<std::uint64_t>(enough, server_.limits().unread);
+}
+
 void ServerSession::dropped(std::span<const std::byte> begin) {
   RequestHead head;
+  if (begin.size() < sizeof head) throw TransferError("malformed request: it has no head");
   std::memcpy(&head, begin.data(), sizeof head);
   fail(head.call, std::make_exception_ptr(no_memory()), {});
 }

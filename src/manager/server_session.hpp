@@ -8,6 +8,7 @@
 #include <memory>         // for std::unique_ptr
 #include <string>         // for std::string
 #include <unordered_map>  // for std::unordered_map
+#include <utility>        // for std::exchange
 
 #include "manager/line.hpp"
 #include "manager/server.hpp"
@@ -38,6 +39,10 @@ class ServerSession final : public detail::AnswerSink,
   /// Worth a look in every turn.
   bool is_lively() const noexcept { return quiet_turns_ < patience; }
   bool is_starved() const noexcept { return is_starved_; }
+  /// What its socket should tell of. @return whether that is new
+  bool set_watched(std::uint32_t events) noexcept {
+    return std::exchange(watched_, events) != events;
+  }
 
   /// It is one too many: its first call fails, and that is its end.
   void refuse() noexcept { is_refused_ = true; }
@@ -70,11 +75,13 @@ class ServerSession final : public detail::AnswerSink,
   static constexpr std::uint32_t patience = 2000;
 
   void message(std::span<const std::byte> bytes) override;
+  bool has_enough() const noexcept override;
   void dropped(std::span<const std::byte> begin) override;
   void write(detail::Writer& out, const detail::TargetRef& target) override;
   detail::TargetRef read(detail::Reader& in, std::uint64_t type) override;
   detail::Limits limits_of(std::size_t request);
   void post(std::uint64_t call, AnswerKind kind, detail::Writer& body);
+  void fail_unsent(const std::exception_ptr& error) noexcept;
   void post_failure(std::uint64_t call, const std::exception_ptr& error,
                     std::string_view traceback) noexcept;
   void set_starved(bool starved) noexcept;
@@ -96,6 +103,7 @@ class ServerSession final : public detail::AnswerSink,
   bool is_starved_ = false;
   bool in_turn_ = false;
   std::uint32_t quiet_turns_ = 0;
+  std::uint32_t watched_ = 0;
   std::size_t longest_unsent_ = 0;  ///< of the answers since the last time that all had left
   std::unordered_map<std::uint64_t, References> references_;  ///< of a foreign client
 };

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <sys/uio.h>
 
-#include <array>    // for std::array
-#include <mutex>    // for std::mutex
-#include <utility>  // for std::move
-#include <vector>   // for std::vector
+#include <algorithm>  // for std::min
+#include <array>      // for std::array
+#include <cstddef>    // for std::ptrdiff_t
+#include <mutex>      // for std::mutex
+#include <utility>    // for std::move
+#include <vector>     // for std::vector
 
 #include "channel/frame.hpp"
 #include "manager/line.hpp"
 #include "manager/protocol.hpp"
 #include "os/poll.hpp"
+#include "os/stream_socket.hpp"
 #include "royong/error.hpp"
 
 namespace royong::inline v0::manager {
@@ -17,6 +20,9 @@ namespace {
 
 using channel::FrameHeader;
 using channel::FrameReader;
+
+/// Bytes that are received before somebody else has a turn, who may also find that they are too many.
+constexpr std::size_t most_at_once = std::size_t{1} << 20;
 
 class StreamLine final : public Line {
  public:
@@ -29,6 +35,12 @@ class StreamLine final : public Line {
     const auto frame =
         channel::encode_frame_header({.length = head.size() + body.size(), .type = frame_type});
     const std::lock_guard lock(mutex_);
+    // A peer that is never quite up with us costs what is unsent, not all that ever was.
+    if (sent_ > out_.size() / 2) {
+      out_.erase(out_.begin(), out_.begin() + static_cast<std::ptrdiff_t>(sent_));
+      offered_ -= sent_;
+      sent_ = 0;
+    }
     const auto padding = channel::padding_behind(head.size() + body.size());
     out_.reserve(out_.size() + frame.size() + head.size() + body.size() + padding.size());
     out_.insert(out_.end(), frame.begin(), frame.end());
@@ -77,29 +89,32 @@ class StreamLine final : public Line {
 
   std::size_t receive(std::size_t most, Receiver& receiver) override {
     std::size_t count = 0;
-    while (count < most) {
+    std::size_t bytes = 0;
+    while (count < most && bytes < most_at_once) {
       const auto progress = [&] {
         const std::lock_guard lock(mutex_);
-        return stream_->read_some(reader_.room(), nullptr);
+        const auto room = reader_.room();
+        return stream_->read_some(room.first(std::min(room.size(), most_at_once)), nullptr);
       }();
       if (progress.bytes == 0) {
         if (progress.ended && count == 0) throw_end();
         break;
       }
+      bytes += progress.bytes;
       if (!reader_.advance(progress.bytes)) continue;
       if (reader_.header().type != frame_type || reader_.header().flags != 0) {
         throw TransferError("malformed message: a frame that is no manager's");
       }
       const bool is_whole = !reader_.drops_body();
-      const auto kept = reader_.body_so_far();
       const auto body = reader_.take_body();
       reader_ = FrameReader(longest_);
       if (is_whole) {
         receiver.message(body);
       } else {
-        receiver.dropped(std::span(body).first(kept));
+        receiver.dropped(body);
       }
       ++count;
+      if (receiver.has_enough()) break;
     }
     return count;
   }
@@ -107,6 +122,7 @@ class StreamLine final : public Line {
   std::size_t incomplete() const noexcept override { return reader_.body_so_far(); }
   void drop_rest(std::size_t kept) override { reader_.drop_body(kept); }
   bool may_receive() noexcept override { return true; }
+  bool has_buffered() noexcept override { return stream_->has_buffered(); }
 
   void wait(const std::atomic<std::uint32_t>& flag, Timeout::Clock::time_point deadline) override {
     short events = POLLIN;
@@ -127,7 +143,10 @@ class StreamLine final : public Line {
   void abandon() noexcept override { abandoned_ = true; }
 
   ~StreamLine() override {
-    if (!abandoned_) stream_->end();
+    if (abandoned_) return;
+    stream_->end();
+    // A process that was forked meanwhile has the socket too: the peer must not wait for its end.
+    os::hang_up(stream_->fd());
   }
 
  private:

@@ -95,7 +95,7 @@ TEST_F(RemoteObjects, hold_proxies_of_their_own_server) {
   EXPECT_FALSE(condition.wait(1ms));
 }
 
-void take_and_stay(std::string address, mp::Event taken) {
+void visit_and_stay(std::string address, mp::Event taken) {
   const mp::Manager client = mp::Manager::connect({.address = address, .authkey = "secret"});
   client.find<mp::ManagerLock>("lock").acquire();
   client.find<mp::ManagerBoundedSemaphore>("permits").acquire();
@@ -109,7 +109,7 @@ TEST_F(RemoteObjects, give_back_what_a_killed_client_held) {
   server.publish("lock", lock);
   server.publish("permits", permits);
   const mp::Event taken;
-  mp::Process process(take_and_stay, server.address(), taken);
+  mp::Process process(visit_and_stay, server.address(), taken);
   process.start();
   taken.wait();
   EXPECT_FALSE(lock.acquire(false));

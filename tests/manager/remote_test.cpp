@@ -10,10 +10,12 @@
 #include <thread>
 #include <vector>
 
+#include "channel/address.hpp"
 #include "channel/certificates.hpp"
 #include "channel/frame.hpp"
 #include "manager/protocol.hpp"
 #include "manager/raw_frames.hpp"
+#include "os/stream_socket.hpp"
 #include "royong/connection.hpp"
 #include "royong/error.hpp"
 #include "royong/manager.hpp"
@@ -430,27 +432,30 @@ TEST_F(HostileClients, AFloodOfConnectionsIsOutlived) {
   }
 }
 
-TEST_F(HostileClients, AClientThatDoesNotReadIsDropped) {
-  auto strict = make({.limits = {.unread = 1 << 20}});
-  const auto table = strict.make_proxy<Table>();
-  strict.publish("table", table);
-  auto neighbour = Manager::connect({.address = strict.address()});
-  const auto client = royong::Client(strict.address());
+TEST_F(HostileClients, AreHungUpThoughAProcessOfTheManagerHasTheirSockets) {
+  const auto before = royong::get_start_method();
+  royong::set_start_method(royong::StartMethod::fork, true);
+  auto manager = make();
+  const auto client = royong::Client(manager.address());
   write_raw(client, hello_frame());
-  // Answers to these are longer than the requests; the manager stops reading when they do not fit, so no more than one batch of them is made.
-  const std::string name(100'000, 'n');
-  strict.publish(name, table);
-  royong::manager::RequestHead names{
-      .call = 2, .verb = static_cast<std::uint32_t>(royong::manager::Verb::names)};
-  std::vector<std::byte> requests;
-  for (int i = 0; i < 64; ++i) {
-    const auto one = frame(together(names));
-    requests.insert(requests.end(), one.begin(), one.end());
-  }
-  write_raw(client, requests);
-  const auto neighbours = neighbour.find<Table>("table");
-  for (int i = 0; i < 100; ++i) neighbours.set("key", i);
+  ASSERT_TRUE(is_answered(client));   // it is let in
+  const auto pool = manager.pool(1);  // by fork
+  EXPECT_GT(pool.apply([] { return ::getpid(); }), 0);
+  const std::string garbage(1000, 'x');
+  write_raw(client, std::as_bytes(std::span(garbage)));
   expect_hang_up(client);
+  royong::set_start_method(before, true);
+}
+
+TEST_F(HostileClients, ThatConnectAndSayNothingKeepNobodyOut) {
+  auto guarded = make({.authkey = "key"});
+  std::vector<royong::os::Fd> silent;
+  const auto at = royong::channel::resolve(guarded.address(), false).front();
+  for (int i = 0; i < 50; ++i) {
+    silent.push_back(*royong::os::connect_to(at, royong::os::Deadline::max(), guarded.address()));
+  }
+  const auto client = Manager::connect({.address = guarded.address(), .authkey = "key"});
+  EXPECT_TRUE(client.names().empty());
 }
 
 }  // namespace

@@ -22,7 +22,10 @@ struct ManagerLimits {
   int waiting_calls = 10000;  ///< calls of one client that wait for their answer
   /// Bytes of one message of a client of another program.
   std::uint64_t message = std::uint64_t{1} << 30;
-  /// Bytes of answers that are kept for a client that does not read them, beside the longest one; beyond, its session ends.
+  /** @brief Bytes of answers that are kept for a client that does not read them, beside the longest one.
+   *
+   *  Whoever has answers left to read gets no others: his requests wait. Only where calls of his that had waited are answered meanwhile it may come to more, and then his session ends.
+   */
   std::uint64_t unread = std::uint64_t{256} << 20;
   /** @brief Bytes of memory that a served manager's process holds before clients of other programs are refused what makes it hold more; 0: half of what the machine, or its control group, has.
    *
