@@ -292,6 +292,28 @@ void Server::forget(ServerSession& session) {
   objects_->clear_graves();
 }
 
+/** @brief Beyond the limit of memory all strangers together are owed `ManagerLimits::unread` at the most.
+ *
+ *  Where that is not enough, it is those who do not read what they are owed that go, and not who asks now.
+ */
+void Server::require_for_answer(std::uint64_t bytes) {
+  if (memory_.left_for(bytes) >= bytes) return;
+  if (bytes > limits().unread) throw no_memory();
+  for (;;) {
+    std::uint64_t owed = bytes;
+    ServerSession* longest = nullptr;
+    for (const auto& session : sessions_) {
+      if (!session->is_foreign() || session->has_ended()) continue;
+      owed += session->line().unsent();
+      if (longest == nullptr || session->line().unsent() > longest->line().unsent()) {
+        longest = session.get();
+      }
+    }
+    if (owed <= limits().unread || longest == nullptr) return;
+    longest->end("it does not read its answers, and the manager has no memory left for them");
+  }
+}
+
 void Server::has_answers(ServerSession& session) {
   if (std::ranges::find(to_flush_, &session) == to_flush_.end()) to_flush_.push_back(&session);
 }

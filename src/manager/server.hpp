@@ -75,6 +75,8 @@ class Server {
   Tracebacks& tracebacks() noexcept { return tracebacks_; }
   const ManagerLimits& limits() const noexcept { return plan_.options.limits; }
   MemoryLimit& memory() noexcept { return memory_; }
+  /// A stranger is about to be owed so many bytes more. @throws UsageError there is no memory for them
+  void require_for_answer(std::uint64_t bytes);
   /// The session has something to send although it was not its turn.
   void has_answers(ServerSession& session);
   std::uint64_t number_of(const detail::TargetRef& target);

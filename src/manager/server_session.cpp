@@ -168,6 +168,10 @@ void ServerSession::post(std::uint64_t call, AnswerKind kind, Writer& body) {
   if (unsent > server_.limits().unread + longest_unsent_) {
     return end("it does not read its answers");
   }
+  if (is_foreign_ && unsent + body.size() > always_read) {
+    server_.require_for_answer(body.size());
+    if (ended_) return;
+  }
   line_->post(std::as_bytes(std::span(&head, 1)), body.bytes());
   body.commit();
   longest_unsent_ = std::max(longest_unsent_, body.size());
@@ -180,10 +184,6 @@ void ServerSession::answer(std::uint64_t call, Encode encode, const void* value)
     const ForeignPeer::Scope scope(foreign());
     Writer body(line_->writer());
     encode(body, value);
-    // One that is longer than what is kept for anybody needs memory that is left.
-    if (is_foreign_ && body.size() > server_.limits().unread) {
-      server_.memory().require(body.size());
-    }
     post(call, AnswerKind::value, body);
   } catch (...) {
     fail(call, std::current_exception(), {});

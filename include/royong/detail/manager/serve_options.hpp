@@ -29,7 +29,11 @@ struct ManagerLimits {
   std::uint64_t unread = std::uint64_t{256} << 20;
   /** @brief Bytes of memory that a served manager's process holds before clients of other programs are refused what makes it hold more; 0: half of what the machine, or its control group, has.
    *
-   *  Refused, with `UsageError`, are operations that keep what they are given, and new objects. Reading, taking away, locks and whatever else goes on.
+   *  Refused, with `UsageError`, are operations that keep what they are given, and new objects; arguments that would need more than is left are a `TransferError`.
+   *  Reading, taking away, locks and whatever else goes on.
+   *
+   *  The limit may be passed by what answers take. All clients of other programs together may be owed `unread` bytes beyond it: where they read less, the one that is owed most is dropped, and a single answer
+   *  that is longer than that is refused. And an answer must be made to know how long it is: for that moment, one at a time, the process holds it up to three times.
    */
   std::uint64_t memory = 0;
   /// How long an object is kept, without any proxy, for one that is on its way from another machine: in the result of a task that nobody has looked at.
