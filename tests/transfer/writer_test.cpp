@@ -32,6 +32,15 @@ bool is_inside(const Writer& writer, const void* place) {
   return place >= begin && place < begin + sizeof writer;
 }
 
+/// What it would do to a null pointer, UndefinedBehaviorSanitizer tells.
+TEST(Writer, TakesARangeOfNothingThatHasNoAddress) {
+  Writer writer;
+  writer(7);
+  const auto before = writer.size();
+  writer.write_raw(nullptr, 0);
+  EXPECT_EQ(writer.size(), before);
+}
+
 TEST(Writer, KeepsSmallMessagesInItself) {
   Writer writer;
   writer(1, 2.5, std::array<char, 200>{});

@@ -149,7 +149,10 @@ class ROYONG_API Writer {
   /// Pins that were made and not committed.
   std::size_t pins() const noexcept { return pinned_.size(); }
 
-  void write_raw(const void* data, std::size_t size) { std::memcpy(extend(size), data, size); }
+  void write_raw(const void* data, std::size_t size) {
+    std::byte* const room = extend(size);
+    if (size != 0) std::memcpy(room, data, size);  // an empty range may have no address
+  }
   /// Writes a range so that it is aligned if the message is; `Reader::skip_alignment` comes before
   /// it on the other side.
   void write_aligned(const void* data, std::size_t size, std::size_t alignment);
