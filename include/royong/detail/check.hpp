@@ -22,6 +22,7 @@ enum class Reason {
   function,
   shared_ptr,
   synchronisation,
+  at_home,
   union_type,
   polymorphic,
   lambda,
@@ -133,6 +134,7 @@ consteval Reason reason_of() {
     case Shape::function: return Reason::function;
     case Shape::shared_ptr: return Reason::shared_ptr;
     case Shape::synchronisation: return Reason::synchronisation;
+    case Shape::at_home: return Reason::at_home;
     case Shape::union_type: return Reason::union_type;
     case Shape::polymorphic: return Reason::polymorphic;
     case Shape::lambda: return Reason::lambda;
@@ -271,6 +273,10 @@ struct Refusal {
       R != Reason::synchronisation,
       "royong: mutexes, atomics, threads and futures of std work inside one process only: use "
       "royong::Lock, Condition, Event, Value or Future");
+  static_assert(R != Reason::at_home,
+                "royong: a Process, pool, executor, Listener, Manager or Future is at home in the "
+                "process that made it: pass what it gives (a result, a Connection, a Manager "
+                "proxy), or make another one there");
   static_assert(
       R != Reason::union_type,
       "royong: a union cannot cross a process boundary (nobody knows which member is alive): "

@@ -57,6 +57,7 @@ enum class Shape {
   function,
   shared_ptr,
   synchronisation,
+  at_home,  // ours, of use in the process that made it
   union_type,
   polymorphic,
   lambda,
@@ -164,10 +165,20 @@ consteval Shape std_shape() {
   }
 }
 
+/// Whether it is one of the library's classes that stay in the process that made them.
+template <class T>
+consteval bool is_at_home() {
+  return is_one_of(name_in<T>("royong::"),
+                   "Process ProcessView Pool ProcessPoolExecutor ThreadPool ThreadPoolExecutor "
+                   "MPIPoolExecutor Listener Manager Future");
+}
+
 template <class T>
 consteval Shape class_shape() {
   if constexpr (Handle<T>) {
     return Shape::handle;
+  } else if constexpr (is_at_home<T>()) {
+    return Shape::at_home;
   } else if constexpr (constexpr Shape known = std_shape<T>(); known != Shape::opaque) {
     return known;
   } else if constexpr (MemberSerialize<T> || FreeSerialize<T>) {

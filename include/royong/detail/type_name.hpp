@@ -23,15 +23,20 @@ consteval auto type_name() {
   return text;
 }
 
-/// "vector" for `std::vector<int>`, whatever inline namespace it lies in; empty for what is not in
-/// `std`.
+/// "vector" for `std::vector<int>` and "std::", whatever inline namespace it lies in; empty for what
+/// is in another namespace.
 template <class T>
-consteval auto std_name() {
+consteval auto name_in(std::string_view space) {
   std::string_view name = type_name<T>();
-  if (!name.starts_with("std::")) return std::string_view{};
+  if (!name.starts_with(space)) return std::string_view{};
   name = name.substr(0, name.find('<'));
   if (name.find('(') != std::string_view::npos) return std::string_view{};  // local to a function
   return name.substr(name.rfind(':') + 1);
+}
+
+template <class T>
+consteval auto std_name() {
+  return name_in<T>("std::");
 }
 
 }  // namespace royong::inline v0::detail
