@@ -20,7 +20,7 @@ std::string describe_chain(std::exception_ptr error) {
     try {
       std::rethrow_exception(error);
     } catch (const std::exception& e) {
-      text += transfer::demangle(typeid(e).name()) + ": " + e.what() + "\n";
+      text += transfer::readable_name(typeid(e)) + ": " + e.what() + "\n";
       try {
         std::rethrow_if_nested(e);
       } catch (...) {
@@ -28,7 +28,7 @@ std::string describe_chain(std::exception_ptr error) {
       }
     } catch (...) {
       const std::type_info* type = abi::__cxa_current_exception_type();
-      text += (type != nullptr ? transfer::demangle(type->name()) : "an exception") + "\n";
+      text += (type != nullptr ? transfer::readable_name(*type) : "an exception") + "\n";
     }
     if (cause) text += "caused by ";
     error = cause;

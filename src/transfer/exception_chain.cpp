@@ -22,28 +22,6 @@ constexpr std::size_t longest_chain = 64;
 
 std::atomic<detail::RegisteredException*> registered{nullptr};
 
-void replace_all(std::string& text, std::string_view from, std::string_view to) {
-  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
-    text.replace(at, from.size(), to);
-  }
-}
-
-/// A type's name without what the standard library and our inline namespace add to it.
-std::string readable_name(const std::type_info& type) {
-  constexpr std::string_view nested = "std::_Nested_exception<";
-  std::string name = demangle(type.name());
-  if (name.starts_with(nested) && name.ends_with('>')) {
-    name = name.substr(nested.size(), name.size() - nested.size() - 1);
-    while (name.ends_with(' ')) name.pop_back();
-  }
-  replace_all(name, "royong::v0::", "royong::");
-  replace_all(name,
-              "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >",
-              "std::string");
-  replace_all(name, "__cxx11::", "");
-  return name;
-}
-
 /// Bytes of a Writer as a string, which is how they lie in a link.
 std::string as_string(const detail::Writer& writer) {
   const auto bytes = writer.bytes();

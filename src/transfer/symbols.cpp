@@ -16,6 +16,14 @@
 namespace royong::inline v0::transfer {
 namespace {
 
+/// "void parse(int)" for "_Z5parsei"; the name itself where it is none of C++.
+std::string demangle(const char* name) {
+  int status = 0;
+  const std::unique_ptr<char, void (*)(void*)> text(
+      abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free);
+  return text ? text.get() : name;
+}
+
 /// Module and offset, and the function as far as the dynamic symbol table knows it.
 struct Place {
   std::string module = "?";
@@ -81,13 +89,27 @@ void look_up(void* address, Place& place, Lines& lines) {
 void look_up(void*, Place&, Lines&) {}
 #endif
 
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+}
+
 }  // namespace
 
-std::string demangle(const char* name) {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> text(
-      abi::__cxa_demangle(name, nullptr, nullptr, &status), &std::free);
-  return text ? text.get() : name;
+std::string readable_name(const std::type_info& type) {
+  constexpr std::string_view nested = "std::_Nested_exception<";
+  std::string name = demangle(type.name());
+  if (name.starts_with(nested) && name.ends_with('>')) {
+    name = name.substr(nested.size(), name.size() - nested.size() - 1);
+    while (name.ends_with(' ')) name.pop_back();
+  }
+  replace_all(name, "royong::v0::", "royong::");
+  replace_all(name,
+              "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >",
+              "std::string");
+  replace_all(name, "__cxx11::", "");
+  return name;
 }
 
 std::string describe_frames(std::span<void* const> frames) {

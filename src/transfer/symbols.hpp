@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 /** @file
- *  @brief Addresses and mangled names as text.
+ *  @brief Addresses and types as text.
  */
 #pragma once
 
-#include <span>    // for std::span
-#include <string>  // for std::string
+#include <span>      // for std::span
+#include <string>    // for std::string
+#include <typeinfo>  // for std::type_info
 
 namespace royong::inline v0::transfer {
 
-/// "void parse(int)" for "_Z5parsei"; the name itself where it is none of C++.
-std::string demangle(const char* name);
+/// A type's name without what the standard library and our inline namespace add to it.
+std::string readable_name(const std::type_info& type);
 
 /** @brief One line for each address: function, file and line where they are known, module and
  *  offset always.

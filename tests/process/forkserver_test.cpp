@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstdlib>
+#include <sstream>
+#include <string>
 
 #include "process/clone_sibling.hpp"
 #include "process/every_start_method.hpp"
@@ -11,6 +15,7 @@
 #include "royong/error.hpp"
 #include "support/matchers.hpp"
 #include "support/process_tree.hpp"
+#include "support/temp_dir.hpp"
 
 namespace royong_test {
 namespace {
@@ -84,6 +89,39 @@ TEST(Forkserver, makes_processes_whose_threads_are_sound) {
   EXPECT_EQ(process.exitcode(), 7);
 }
 
+/// What a process finds around it: a variable and the umask.
+void describe_surroundings(const std::string& path) {
+  const char* const season = std::getenv("SEASON");
+  std::ostringstream text;
+  text << (season != nullptr ? season : "none") << ' ' << std::oct << ::umask(0);
+  write_text(path, text.str());
+}
+
+TEST(Forkserver, keeps_the_environment_and_the_umask_of_its_own_start) {
+  const TempDir folder;
+  const auto surroundings = [&](mp::StartMethod method) {
+    const std::string path = folder / "surroundings";
+    auto process = mp::get_context(method).process(describe_surroundings, path);
+    process.start();
+    process.join();
+    return read_text(path);
+  };
+  royong::detail::stop_forkserver();
+  ::setenv("SEASON", "rain", 1);
+  const mode_t before = ::umask(027);
+  EXPECT_EQ(surroundings(mp::StartMethod::forkserver), "rain 27");
+  ::setenv("SEASON", "sun", 1);
+  ::umask(077);
+  EXPECT_EQ(surroundings(mp::StartMethod::forkserver), "rain 27");
+  EXPECT_EQ(surroundings(mp::StartMethod::spawn), "sun 77");
+  EXPECT_EQ(surroundings(mp::StartMethod::fork), "sun 77");
+  royong::detail::stop_forkserver();
+  EXPECT_EQ(surroundings(mp::StartMethod::forkserver), "sun 77");
+  ::unsetenv("SEASON");
+  ::umask(before);
+  royong::detail::stop_forkserver();
+}
+
 int preloaded = 0;
 
 /// Each case begins without a server, and leaves none that has preloaded something.
@@ -105,6 +143,21 @@ TEST_F(Preload, is_run_once_and_every_process_has_it) {
     EXPECT_EQ(process.exitcode(), 1);
   }
   EXPECT_EQ(preloaded, 0);
+}
+
+void print_into(const std::string& path) {
+  // Never closed: what it buffers is written by a flush, or by the exit of each copy of it.
+  static std::FILE* const file = std::fopen(path.c_str(), "a");
+  std::fputs("loaded\n", file);
+}
+
+TEST_F(Preload, that_prints_has_printed_once) {
+  const TempDir folder;
+  const std::string path = folder / "printed";
+  mp::set_forkserver_preload(mp::bind_front(print_into, path));
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(run_once(), 7);
+  royong::detail::stop_forkserver();
+  EXPECT_EQ(read_text(path), "loaded\n");
 }
 
 TEST_F(Preload, that_throws_does_not_stop_the_server) {
