@@ -340,6 +340,9 @@ class TypedQueue {
  *  A queue does not know who will ever take from it. So a put without timeout into a full queue waits **for ever** when the last consumer died and nobody else takes, as a get does
  *  when the last producer died: give a timeout, or have whoever sees the death (`Process::join`, `sentinel`) call `shutdown()`, which ends both waits with `ShutDown`.
  *
+ *  A process that is stopped (SIGSTOP) just while it puts or takes holds up the others that do the same. Who has given a time limit gives up in time; who has none, or only looks,
+ *  goes on when the process does, or is killed.
+ *
  *  Example: examples/queue.cpp
  */
 template <class T>

@@ -155,6 +155,7 @@ std::size_t ByteQueue::put_many(std::span<const std::byte> bytes,
     return this->full() && state.shut.load(std::memory_order_relaxed) == channel::open;
   };
   const auto deadline = timeout.deadline();
+  const auto lock_until = channel::lock_deadline(timeout);
   channel::expects_answer = true;
   std::size_t done = 0;
   while (done < sizes.size()) {
@@ -162,7 +163,7 @@ std::size_t ByteQueue::put_many(std::span<const std::byte> bytes,
     std::optional<channel::NewBlock> block;
     if (sizes[done] > channel::largest_inline) block.emplace(bytes.first(sizes[done]));
     const auto attempt = [&] {
-      return channel::put_some(*record_, bytes, sizes.subspan(done), block);
+      return channel::put_some(*record_, bytes, sizes.subspan(done), block, lock_until);
     };
     std::size_t put = 0;
     try {
@@ -188,7 +189,8 @@ bool ByteQueue::get(MessageBatch& out, std::size_t max, Timeout timeout, Closed 
                state.tail.load(std::memory_order_acquire) &&
            state.shut.load(std::memory_order_relaxed) == channel::open;
   };
-  const auto attempt = [&] { return channel::take_some(*record_, max, out); };
+  const auto lock_until = channel::lock_deadline(timeout);
+  const auto attempt = [&] { return channel::take_some(*record_, max, out, lock_until); };
   const auto taken = channel::wait_for<For::message>(attempt, empty, state.not_empty, timeout,
                                                      [&] { refuse_closed(closed); });
   if (taken != 0 && state.maxsize.load(std::memory_order_relaxed) != 0) {

@@ -82,7 +82,8 @@ class PipeEnd final : public detail::ConnectionEnd {
     ObjectRecord& record = in_.record();
     QueueState& state = state_of(record);
     try {
-      if (wait_for<For::message>([&] { return take_some(record, 1, out.batch()); },
+      const auto lock_until = lock_deadline(timeout);
+      if (wait_for<For::message>([&] { return take_some(record, 1, out.batch(), lock_until); },
                                  [&] { return !may_receive(record, 0); }, state.not_empty, timeout,
                                  [this] { refuse_closed(); }) == 0) {
         throw TimeoutError("nothing came through the pipe within the time given");

@@ -49,12 +49,13 @@ void recover_get(ObjectRecord& record) {
 }
 
 /** @brief Runs `section` under the lock, after the repair that the last owner's death calls for.
+ *  @return its result; nothing (0) where the lock was not to be had until the deadline
  *
  *  While the lock looks taken it is only read: an attempt would take its line away from the owner.
  */
 template <class Section>
 auto locked(ObjectRecord& record, pthread_mutex_t& mutex, void (*recover)(ObjectRecord&),
-            Section section) {
+            Deadline until, Section section) {
   sync::Spinner spinner(lock_spins);
   do {
     if (memory::looks_locked(mutex)) continue;
@@ -63,19 +64,20 @@ auto locked(ObjectRecord& record, pthread_mutex_t& mutex, void (*recover)(Object
     if (guard.owner_died()) recover(record);
     return section();
   } while (spinner.once());
-  const memory::RobustGuard guard(mutex);
+  const memory::RobustGuard guard(mutex, until);
+  if (!guard.owns()) return decltype(section())();
   if (guard.owner_died()) recover(record);
   return section();
 }
 
 template <class Section>
-auto with_get_lock(ObjectRecord& record, Section section) {
-  return locked(record, state_of(record).get_lock, &recover_get, section);
+auto with_get_lock(ObjectRecord& record, Section section, Deadline until = Deadline::max()) {
+  return locked(record, state_of(record).get_lock, &recover_get, until, section);
 }
 
 template <class Section>
-auto with_put_lock(ObjectRecord& record, Section section) {
-  return locked(record, state_of(record).put_lock, &recover_put, section);
+auto with_put_lock(ObjectRecord& record, Section section, Deadline until = Deadline::max()) {
+  return locked(record, state_of(record).put_lock, &recover_put, until, section);
 }
 
 // ---- Taking, under the get lock ----
@@ -270,9 +272,10 @@ NewBlock::~NewBlock() {
 }
 
 std::size_t put_some(ObjectRecord& record, std::span<const std::byte> bytes,
-                     std::span<const std::size_t> sizes, std::optional<NewBlock>& block) {
+                     std::span<const std::size_t> sizes, std::optional<NewBlock>& block,
+                     Deadline lock_until) {
   QueueState& state = state_of(record);
-  return with_put_lock(record, [&]() -> std::size_t {
+  const auto section = [&]() -> std::size_t {
     if (state.shut.load(std::memory_order_relaxed) != open) throw_shut();
     const auto tail = Position::of(state.tail.load(std::memory_order_relaxed));
     std::size_t room = sizes.size();
@@ -315,10 +318,12 @@ std::size_t put_some(ObjectRecord& record, std::span<const std::byte> bytes,
     // release: whoever sees this tail sees the messages and the segment.
     state.tail.store(Position{tail.messages + count, at}.word(), std::memory_order_release);  // (4)
     return count;
-  });
+  };
+  return with_put_lock(record, section, lock_until);
 }
 
-std::size_t take_some(ObjectRecord& record, std::size_t max, MessageBatch& out) {
+std::size_t take_some(ObjectRecord& record, std::size_t max, MessageBatch& out,
+                      Deadline lock_until) {
   QueueState& state = state_of(record);
   bool drop = false;
   const auto at = Position::of(state.head.load(std::memory_order_relaxed)).at;
@@ -331,13 +336,14 @@ std::size_t take_some(ObjectRecord& record, std::size_t max, MessageBatch& out) 
     }
     drop = shut == discarding;
   }
-  return with_get_lock(record, [&]() -> std::size_t {
+  const auto section = [&]() -> std::size_t {
     if (drop || state.dropping.load(std::memory_order_relaxed) != 0) {
       discard_locked(record);
       throw_shut();
     }
     return take_locked(record, max, out);
-  });
+  };
+  return with_get_lock(record, section, lock_until);
 }
 
 bool finish_one(ObjectRecord& record) {

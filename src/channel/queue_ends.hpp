@@ -12,11 +12,13 @@
 #include "channel/queue_state.hpp"
 #include "memory/objects.hpp"
 #include "royong/detail/byte_queue.hpp"
+#include "royong/timeout.hpp"
 
 namespace royong::inline v0::channel {
 
 using detail::MessageBatch;
 using detail::ObjectRecord;
+using Deadline = Timeout::Clock::time_point;
 
 /// Makes a fresh record a queue. @param window  bytes that it holds before puts wait; 0: no limit @throws ArenaFull
 void create_queue(ObjectRecord& record, std::uint32_t maxsize, std::uint32_t window = 0);
@@ -41,17 +43,21 @@ class NewBlock {
 };
 
 /** @brief Puts what fits under one lock: `block` alone if there is one, else the first messages up to a large one.
- *  @return how many; 0: the queue is full
+ *  @param lock_until  how long to wait for the lock, which a process may hold that is stopped
+ *  @return how many; 0: the queue is full, or the lock was not to be had
  *  @throws ShutDown; ArenaFull: nothing was put
  */
 std::size_t put_some(ObjectRecord& record, std::span<const std::byte> bytes,
-                     std::span<const std::size_t> sizes, std::optional<NewBlock>& block);
+                     std::span<const std::size_t> sizes, std::optional<NewBlock>& block,
+                     Deadline lock_until = Deadline::max());
 
 /** @brief Takes up to `max` messages under one lock.
- *  @return how many; 0: the queue is empty
+ *  @param lock_until  as for `put_some`
+ *  @return how many; 0: the queue is empty, or the lock was not to be had
  *  @throws ShutDown and there is nothing left
  */
-std::size_t take_some(ObjectRecord& record, std::size_t max, MessageBatch& out);
+std::size_t take_some(ObjectRecord& record, std::size_t max, MessageBatch& out,
+                      Deadline lock_until = Deadline::max());
 
 /** @brief One message of a JoinableQueue is done.
  *  @return whether that was the last one that was put

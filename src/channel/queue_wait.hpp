@@ -23,6 +23,14 @@ enum class For { message, room, end };
  */
 inline constinit thread_local bool expects_answer = false;
 
+/** @brief Until when a wait may wait for a lock as well: whoever holds it may be stopped.
+ *
+ *  Who only looks has no limit: it must see what was put, also while others hold the lock for their few instructions.
+ */
+inline Timeout::Clock::time_point lock_deadline(Timeout timeout) noexcept {
+  return timeout.is_poll() ? Timeout::Clock::time_point::max() : timeout.deadline();
+}
+
 /** @brief Repeats `attempt` until it has done something; in between, while `hopeless`, it spins and then sleeps on `events`.
  *  @param refuse_closed  throws when this process has closed its end; asked before each sleep
  *  @return how much was done; 0 (or false): the time was over

@@ -4,7 +4,8 @@
 #include <linux/futex.h>
 
 #include <atomic>  // for std::atomic_ref
-#include <cerrno>  // for EOWNERDEAD
+#include <cerrno>  // for EOWNERDEAD, ETIMEDOUT
+#include <ctime>   // for timespec
 
 #include "os/error.hpp"
 
@@ -59,6 +60,19 @@ RobustGuard::RobustGuard(pthread_mutex_t& mutex) : mutex_(mutex) {
 RobustGuard::RobustGuard(pthread_mutex_t& mutex, std::try_to_lock_t) : mutex_(mutex) {
   const int error = ::pthread_mutex_trylock(&mutex_);
   if (error != EBUSY) settle(error);
+}
+
+RobustGuard::RobustGuard(pthread_mutex_t& mutex, std::chrono::steady_clock::time_point deadline)
+    : mutex_(mutex) {
+  if (deadline == deadline.max()) {
+    settle(::pthread_mutex_lock(&mutex_));
+    return;
+  }
+  const auto since = deadline.time_since_epoch();
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(since);
+  const timespec until{.tv_sec = seconds.count(), .tv_nsec = (since - seconds).count()};
+  const int error = ::pthread_mutex_clocklock(&mutex_, CLOCK_MONOTONIC, &until);
+  if (error != ETIMEDOUT) settle(error);
 }
 
 void RobustGuard::settle(int error) {

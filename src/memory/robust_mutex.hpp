@@ -10,7 +10,8 @@
 
 #include <pthread.h>
 
-#include <mutex>  // for std::try_to_lock
+#include <chrono>  // for std::chrono::steady_clock
+#include <mutex>   // for std::try_to_lock
 
 namespace royong::inline v0::memory {
 
@@ -26,6 +27,8 @@ class RobustGuard {
   explicit RobustGuard(pthread_mutex_t& mutex);
   /// Does not wait: `owns()` tells whether it got the mutex.
   RobustGuard(pthread_mutex_t& mutex, std::try_to_lock_t);
+  /// Waits until then at most: `owns()` tells whether it got the mutex. `time_point::max()`: for ever.
+  RobustGuard(pthread_mutex_t& mutex, std::chrono::steady_clock::time_point deadline);
   ~RobustGuard();
   RobustGuard(const RobustGuard&) = delete;
   RobustGuard& operator=(const RobustGuard&) = delete;
