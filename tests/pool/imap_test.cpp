@@ -9,6 +9,7 @@
 #include "royong/bind_front.hpp"
 #include "royong/error.hpp"
 #include "royong/pool.hpp"
+#include "support/waiting_thread.hpp"
 
 namespace royong_test {
 namespace {
@@ -108,6 +109,109 @@ TEST(Imap, unordered_yields_what_is_ready) {
   }
   EXPECT_EQ(results.back(), 1);
   EXPECT_THAT(results, UnorderedElementsAre(1, 2, 3));
+}
+
+/// Walks to the end. @return the results, and behind them the names of the exceptions that stand there
+template <class Results>
+std::vector<std::string> walk(Results&& results) {
+  std::vector<std::string> all;
+  for (auto result = results.begin(); result != results.end(); ++result) {
+    try {
+      all.push_back(std::to_string(*result));
+    } catch (const mp::CancelledError&) {
+      all.emplace_back("cancelled");
+    } catch (const mp::UsageError& error) {
+      all.emplace_back(error.what());
+    }
+  }
+  return all;
+}
+
+/// Numbers without end; when some have been read, something happens.
+template <class Happens>
+struct Interrupted {
+  Happens happens;
+  int when;
+  struct iterator {
+    using value_type = int;
+    using difference_type = std::ptrdiff_t;
+    const Interrupted* input;
+    int at = 0;
+    int operator*() const {
+      if (at == input->when) input->happens();
+      return at;
+    }
+    iterator& operator++() {
+      ++at;
+      return *this;
+    }
+    void operator++(int) { ++at; }
+    bool operator==(std::default_sentinel_t) const { return false; }
+  };
+  iterator begin() const { return {this}; }
+  std::default_sentinel_t end() const { return {}; }
+};
+
+constexpr auto pool_closed = "the pool is closed: it takes no more tasks";
+constexpr auto pool_terminated = "the pool was terminated: it takes no more tasks";
+
+TEST(Imap, of_a_pool_that_is_closed_meanwhile_yields_all_that_was_taken_and_then_says_so) {
+  {
+    mp::Pool pool(2);
+    const Interrupted inputs{[&] { pool.close(); }, 3};
+    EXPECT_THAT(walk(pool.imap({.buffersize = 5}, square, inputs)),
+                ElementsAre("0", "1", "4", pool_closed));
+  }
+  {
+    mp::Pool pool(2);
+    const Interrupted inputs{[&] { pool.close(); }, 3};
+    auto all = walk(pool.imap_unordered({.buffersize = 5}, square, inputs));
+    ASSERT_EQ(all.size(), 4U);
+    EXPECT_EQ(all.back(), pool_closed);
+    all.pop_back();
+    EXPECT_THAT(all, UnorderedElementsAre("0", "1", "4"));
+    EXPECT_TRUE(pool.join());
+    EXPECT_THROW(pool.imap(square, std::vector<int>{1}), mp::UsageError);
+  }
+}
+
+TEST(Imap, of_a_pool_that_is_terminated_meanwhile_says_of_each_element_that_it_was_cancelled) {
+  const auto check = [](auto imap) {
+    mp::Pool pool(1);
+    const mp::Event never;
+    const auto stuck = mp::bind_front(held, never);
+    const Interrupted inputs{[&] { pool.terminate(); }, 3};
+    EXPECT_THAT(walk(imap(pool, stuck, inputs)),
+                ElementsAre("cancelled", "cancelled", "cancelled", pool_terminated));
+  };
+  check([](mp::Pool& pool, const auto& f, const auto& inputs) {
+    return pool.imap({.buffersize = 5}, f, inputs);
+  });
+  check([](mp::Pool& pool, const auto& f, const auto& inputs) {
+    return pool.imap_unordered({.buffersize = 5}, f, inputs);
+  });
+}
+
+int begin_and_wait(const mp::Event& began, const mp::Event& until, int value) {
+  began.set();
+  return held(until, value);
+}
+
+TEST(Imap, is_woken_when_its_pool_is_terminated) {
+  for (const bool ordered : {true, false}) {
+    mp::Pool pool(1);
+    const mp::Event began, never;
+    const auto stuck = mp::bind_front(begin_and_wait, began, never);
+    const std::vector<int> inputs{1};
+    WaitingThread walker([&] {
+      EXPECT_THAT(
+          ordered ? walk(pool.imap(stuck, inputs)) : walk(pool.imap_unordered(stuck, inputs)),
+          ElementsAre("cancelled"));
+    });
+    began.wait();
+    walker.until_asleep();
+    pool.terminate();
+  }
 }
 
 TEST(Imap, may_be_left_early) {

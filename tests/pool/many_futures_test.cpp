@@ -15,6 +15,7 @@
 #include "royong/pool.hpp"
 #include "support/chaos.hpp"
 #include "support/random.hpp"
+#include "support/waiting_thread.hpp"
 
 namespace royong_test {
 namespace {
@@ -105,6 +106,43 @@ TEST(Wait, returns_when_it_was_asked_to) {
   EXPECT_EQ(mp::wait(futures, 10ms).not_done.size(), 1U);
   end.set();
   EXPECT_EQ(mp::wait(futures).done.size(), 3U);
+}
+
+TEST(Wait, counts_each_task_once) {
+  mp::Pool pool(2);
+  const mp::Event open;
+  const auto fast = pool.apply_async(square, 2);
+  const auto same = fast;
+  const auto slow = pool.apply_async(held, open, 1);
+  fast.wait();
+  const auto now = mp::wait({slow, fast, same, slow, fast}, 0s);
+  EXPECT_EQ(now.done.size(), 1U);
+  EXPECT_EQ(now.not_done.size(), 1U);
+  open.set();
+  const auto then = mp::wait({slow, fast, same, slow});
+  ASSERT_EQ(then.done.size(), 2U);
+  EXPECT_EQ(then.done[0].get(), 1);
+  EXPECT_EQ(then.done[1].get(), 4);
+  EXPECT_TRUE(then.not_done.empty());
+}
+
+TEST(Wait, for_the_first_exception_takes_no_cancelled_task_for_one) {
+  mp::Pool pool(1);
+  const mp::Event open;
+  const auto running = pool.apply_async(held, open, 1);
+  const auto cancelled = pool.apply_async(square, 2);
+  const auto later = pool.apply_async(square, 3);
+  EXPECT_TRUE(cancelled.cancel());
+  WaitingThread waiter([&] {
+    const auto ended =
+        mp::wait({running, cancelled, later}, mp::forever, mp::ReturnWhen::first_exception);
+    EXPECT_EQ(ended.done.size(), 3U);
+  });
+  waiter.until_asleep();
+  EXPECT_TRUE(later.cancel());
+  waiter.until_asleep();
+  open.set();
+  waiter.join();
 }
 
 TEST(Gather, returns_all_values) {

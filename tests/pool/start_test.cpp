@@ -66,6 +66,26 @@ TEST_P(PoolStart, gives_each_task_a_worker_while_there_are_some_left) {
   EXPECT_EQ(mp::active_children().size(), 3U);
 }
 
+std::string own_name() { return mp::current_process().name(); }
+
+std::string meet_by_name(const mp::Barrier& others) {
+  others.wait();
+  return own_name();
+}
+
+TEST_P(PoolStart, names_the_workers_by_numbers_that_are_used_once) {
+  mp::Pool plain = make(1);
+  EXPECT_EQ(plain.apply(own_name), "PoolWorker-1");
+  mp::Pool pool = make(2, {.name = "loader"});
+  const mp::Barrier both(2);
+  const auto one = pool.apply_async(meet_by_name, both);
+  const auto two = pool.apply_async(meet_by_name, both);
+  EXPECT_THAT((std::set{one.get(), two.get()}), testing::ElementsAre("loader-1", "loader-2"));
+  mp::Pool single = make(1, {.maxtasksperchild = 1, .name = "single"});
+  EXPECT_EQ(single.apply(own_name), "single-1");
+  EXPECT_EQ(single.apply(own_name), "single-2");
+}
+
 TEST_P(PoolStart, of_all_comes_with_resize) {
   mp::Pool pool = make(2);
   pool.resize(pool.size());

@@ -33,7 +33,8 @@ inline std::size_t buffer_size(const MapOptions& options, std::size_t chunk, int
  *
  *  **Errors.** Where an element failed, `*iterator` throws; `++iterator` goes on to the next. With
  *  chunks of more than one element an error stands for its whole chunk. An exception of the input
- *  range comes at its position, and is the last.
+ *  range comes at its position, and is the last; so does what the pool says that takes no more
+ *  tasks, closed or terminated meanwhile (`UsageError`): behind the results of what it has taken.
  *
  *  **If the peer dies.** As for Pool::map, at the position of the element.
  */
@@ -114,7 +115,7 @@ class LazyResults {
       fill();
     }
     if (at_end()) {
-      error_ = std::exchange(input_error_, nullptr);
+      error_ = std::exchange(last_error_, nullptr);
       options_.progress.finish();
     }
   }
@@ -131,11 +132,20 @@ class LazyResults {
           elements.push_back(**input_);  // NOLINT(performance-inefficient-vector-operation)
         }
       } catch (...) {
-        input_error_ = std::current_exception();
-        exhausted_ = true;
+        read_no_more();
       }
-      if (!elements.empty()) submit(std::move(elements));
+      try {
+        if (!elements.empty()) submit(std::move(elements));
+      } catch (...) {
+        read_no_more();
+      }
     }
+  }
+
+  /// The exception at hand stands behind all that is under way.
+  void read_no_more() {
+    last_error_ = std::current_exception();
+    exhausted_ = true;
   }
 
   void submit(std::vector<In>&& elements) {
@@ -182,7 +192,7 @@ class LazyResults {
   Source source_;  // a reference, for an lvalue
   std::optional<decltype(std::begin(std::declval<Source&>()))> input_;
   bool exhausted_ = false;
-  std::exception_ptr input_error_;
+  std::exception_ptr last_error_;
   std::deque<detail::Chunk> under_way_;
   std::size_t ahead_ = 0;
   std::size_t done_ = 0;
