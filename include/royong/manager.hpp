@@ -79,7 +79,7 @@ class ROYONG_API Pipeline {
  *  An object lives until the last proxy of it is gone, in all processes, by whatever they ended; one with a published name lives as long as the manager. The manager ends with
  *  this handle: `shutdown()`, the destructor, and the death of the process that made it. Ctrl-C is not for it.
  *
- *  Inside one program a call takes less than a microsecond through shared memory while both sides are busy. The manager has one thread: each call runs alone, and one that waits (a
+ *  Inside one program a call takes about 2 us through shared memory while both sides are busy. The manager has one thread: each call runs alone, and one that waits (a
  *  queue's `get`, a lock) holds up nobody.
  *
  *  **Errors.** `UsageError` before `init`, in another process than its own, and after `shutdown`; `EndOfFile` the manager is gone.
@@ -212,9 +212,11 @@ class ROYONG_API Manager {
   /// @param processes workers; 0: one for each processor. Not in another program's manager
   ManagerPool pool(int processes = 0) const;
   /** @brief A barrier that nobody has reached.
+   *  @param parties how many pass together
    *  @param action  travels to the server and runs there, when the last party has arrived and before anybody passes; none in another program's manager
    *  @param timeout for each `wait` that names none
-   *  @throws UsageError fewer parties than one; TransferError an action for another program's manager
+   *  @throws UsageError    fewer parties than one
+   *  @throws TransferError an action for another program's manager
    */
   ManagerBarrier barrier(int parties, const BarrierAction& action = {},
                          Timeout timeout = forever) const;

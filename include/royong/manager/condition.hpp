@@ -59,6 +59,7 @@ class ROYONG_API ManagerCondition
   Future<void> wait_async() const;
   /** @brief Waits until a predicate is true.
    *  @param predicate any callable of this process without arguments; it is called with the lock owned
+   *  @param timeout   of all waits together
    *  @return what the predicate returned last
    *  @throws UsageError the caller does not own the lock; and what the predicate throws
    */

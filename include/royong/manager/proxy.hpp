@@ -105,7 +105,8 @@ class Proxy : public detail::ProxyOf<detail::Hosted<T>> {
   }
 
   /** @brief Runs `f(object, arguments...)` in the manager and waits for what it returns.
-   *  @param f  a callable that travels; its first parameter is `T&`
+   *  @param f          a callable that travels; its first parameter is `T&`
+   *  @param arguments  travel as well
    *  @throws UsageError the manager is another program's
    */
   template <class F, class... A>

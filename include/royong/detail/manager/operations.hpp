@@ -88,7 +88,7 @@ struct ValuesFor<Types<P...>> {
   using type = std::tuple<Stored<P, P>...>;
 };
 
-/// Writes arguments as parameters `P` want them: what `read_arguments` of the same `P` reads.
+/// Writes arguments as parameters `P` want them: what `run_operation` reads with the same `P`.
 template <class... P, class... A>
 void write_parameters(Writer& out, Types<P...>, A&&... arguments) {
   static_assert(sizeof...(P) == sizeof...(A),

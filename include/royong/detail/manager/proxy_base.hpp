@@ -163,7 +163,7 @@ class ProxyOf {
   using ServedClass = Class;
 
   ProxyOf() noexcept = default;
-  /// What `ManagerCore::create` and archives make proxies of.
+  /// What `create` and archives make proxies of.
   explicit ProxyOf(TargetRef target) noexcept : target_(std::move(target)) {}
 
   /// Whether it refers to an object.
