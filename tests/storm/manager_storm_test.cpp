@@ -17,6 +17,7 @@
 
 #include "manager/raw_frames.hpp"
 #include "royong/error.hpp"
+#include "royong/logging.hpp"
 #include "royong/manager.hpp"
 #include "royong/shared.hpp"
 #include "support/eventually.hpp"
@@ -97,6 +98,7 @@ std::uint64_t pages_of(pid_t process) {
 
 TEST(ManagerStorm, a_million_connections_of_killed_clients_disturb_nobody) {
   allow_time(20min);
+  royong::log_to_stderr(royong::LogLevel::error);  // not a warning for each of them
   auto manager = Manager::serve({});
   const auto address = manager.address();
   manager.publish("table", manager.make_proxy<Table>());
