@@ -185,8 +185,8 @@ class TlsStream final : public Stream {
 
   bool has_buffered() noexcept override {
     const std::lock_guard lock(mutex_);
-    return ::SSL_pending(ssl_.get()) >
-           0;  // of half a record the descriptor tells, when the rest comes
+    // Of half a record the descriptor tells, when the rest comes.
+    return ::SSL_pending(ssl_.get()) > 0;
   }
   bool can_travel() const noexcept override { return false; }
 

@@ -133,8 +133,8 @@ class ClientSession final : public detail::Session,
   std::atomic<bool> ended_{false};  ///< changed under the lock
   std::exception_ptr end_reason_;   ///< before `ended_`
   bool has_leader_ = false;
-  bool is_broken_ =
-      false;  ///< nothing can be sent any more; what was received last may still be looked at
+  /// Nothing can be sent any more; what was received last may still be looked at.
+  bool is_broken_ = false;
   sync::EventCount changed_{};  ///< followers and the driver sleep here; of this process alone
   std::vector<Pending> pending_;
   std::vector<std::uint32_t> free_;

@@ -125,8 +125,8 @@ class Server {
   std::map<std::string, detail::ObjectRef, std::less<>> published_;
   std::vector<std::shared_ptr<ServerSession>> sessions_;
   std::vector<ServerSession*> to_flush_;
-  std::vector<detail::SessionId>
-      to_serve_;  ///< have received something of which epoll does not tell
+  /// Have received something of which epoll does not tell.
+  std::vector<detail::SessionId> to_serve_;
   detail::SessionId last_session_ = 0;
   detail::StateRef<detail::Session> own_;
   bool ending_ = false;
