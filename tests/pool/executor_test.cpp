@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <functional>
 
 #include "pool/functions.hpp"
 #include "pool/held.hpp"
@@ -38,19 +39,25 @@ int wait_for_sigterm(const std::string& path, const mp::Event& ready) {
   return wait_for_ever();
 }
 
-TEST_P(Executor, terminates_its_workers_by_sigterm_and_cancels_what_has_not_ended) {
-  mp::ProcessPoolExecutor executor = make(1);
+/// One task has ended, one runs, one waits.
+void expect_broken_off(mp::ProcessPoolExecutor& executor, const std::string& at_sigterm,
+                       const std::function<void()>& break_off) {
   const auto ended = executor.submit(square, 3);
   ended.wait();
   const mp::Event ready;
-  const auto running = executor.submit(wait_for_sigterm, file("sigterm"), ready);
+  const auto running = executor.submit(wait_for_sigterm, at_sigterm, ready);
   const auto waiting = executor.submit(square, 4);
   ready.wait();
-  executor.terminate_workers();
+  break_off();
   EXPECT_EQ(ended.result(), 9);
   EXPECT_THROW(running.result(), mp::CancelledError);
   EXPECT_THROW(waiting.result(), mp::CancelledError);
   EXPECT_THROW(executor.submit(square, 5), mp::UsageError);
+}
+
+TEST_P(Executor, terminates_its_workers_by_sigterm_and_cancels_what_has_not_ended) {
+  mp::ProcessPoolExecutor executor = make(1);
+  expect_broken_off(executor, file("sigterm"), [&] { executor.terminate_workers(); });
   eventually([&] { return std::filesystem::exists(file("sigterm")); });
   executor.shutdown();
   EXPECT_TRUE(mp::active_children().empty());
@@ -58,17 +65,7 @@ TEST_P(Executor, terminates_its_workers_by_sigterm_and_cancels_what_has_not_ende
 
 TEST_P(Executor, kills_its_workers_without_sigterm_and_cancels_what_has_not_ended) {
   mp::ProcessPoolExecutor executor = make(1);
-  const auto ended = executor.submit(square, 3);
-  ended.wait();
-  const mp::Event ready;
-  const auto running = executor.submit(wait_for_sigterm, file("sigterm"), ready);
-  const auto waiting = executor.submit(square, 4);
-  ready.wait();
-  executor.kill_workers();
-  EXPECT_EQ(ended.result(), 9);
-  EXPECT_THROW(running.result(), mp::CancelledError);
-  EXPECT_THROW(waiting.result(), mp::CancelledError);
-  EXPECT_THROW(executor.submit(square, 5), mp::UsageError);
+  expect_broken_off(executor, file("sigterm"), [&] { executor.kill_workers(); });
   executor.shutdown();
   EXPECT_TRUE(mp::active_children().empty());
   EXPECT_FALSE(std::filesystem::exists(file("sigterm")));
